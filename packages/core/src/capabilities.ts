@@ -1,0 +1,48 @@
+/** What a transport can do, as data; what it cannot, with the reason. */
+
+/** Something a transport cannot do, and why not: the reason is shown in errors and in the support table. */
+export interface Missing {
+  readonly missing: string;
+}
+
+/** Either the way a transport can do something, or why it cannot. */
+export type Capability<T = true> = T | Missing;
+
+/** Do services of one name share the requests, or does each get all of them? */
+export type ServeMode = 'compete' | 'all';
+
+/** What one connection of a transport can do. Asking for what is missing is an {@link UnsupportedError} at creation. */
+export interface Capabilities {
+  /** The broker keeps the last message of a topic for later subscribers. */
+  readonly retained: Capability;
+  /** Metadata travels beside the payload. */
+  readonly headers: Capability;
+  /** Messages carry an ordering key. */
+  readonly keys: Capability;
+  /** The broker drops messages older than asked. */
+  readonly expiry: Capability;
+  /** Subscribers of one group share its messages; `emulated` where our own code does the sharing. */
+  readonly groups: Capability<'native' | 'emulated'>;
+  /** Acknowledge after the handler, redelivery after a loss. */
+  readonly atLeastOnce: Capability<'native' | 'emulated'>;
+  /** A negative settlement makes the broker deliver the message again. */
+  readonly redelivery: Capability<'native' | 'emulated'>;
+  /** `Inbound.attempt` is known. */
+  readonly attempts: Capability;
+  /** Subscriptions may read what was sent before they existed. */
+  readonly replay: Capability;
+  /** The wire's own way of serving comes first. */
+  readonly serveModes: readonly [ServeMode, ...ServeMode[]];
+  /** The broker's matching of `+` and `#` is exactly ours; otherwise core matches again. */
+  readonly exactFilters: boolean;
+  /**
+   * What a commlib-py client of this protocol gets when a handler fails, since its envelope has no error field:
+   * `null` data (which its MQTT client ignores, so that it times out as with a Python service) or an empty object.
+   */
+  readonly failureData: null | 'empty';
+}
+
+/** True when a capability is there; narrows it to its value. */
+export function has<T>(capability: Capability<T>): capability is T {
+  return !(typeof capability === 'object' && capability !== null && 'missing' in capability);
+}
