@@ -8,9 +8,36 @@ export const alias = {
   '@commlib/core': source('core'),
   '@commlib/transport-mqtt': source('transport-mqtt'),
   '@commlib/hbot-protocol': source('hbot-protocol'),
+  '@commlib/cli': source('cli'),
 };
 
 export default defineConfig({
   resolve: { alias },
-  test: { include: ['packages/*/src/**/*.test.ts'], testTimeout: 15_000 },
+  test: {
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['packages/*/src/**/*.test.ts', 'scripts/**/*.test.ts'],
+          testTimeout: 15_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'integration',
+          include: ['test/**/*.test.ts'],
+          globalSetup: ['test/brokers/global-setup.ts'],
+          setupFiles: ['test/brokers/setup-file.ts'],
+          // Brokers, bots and browsers: one file at a time, so that a slow machine tells a fault from a lack of CPU.
+          fileParallelism: false,
+          testTimeout: 30_000,
+          hookTimeout: 120_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
 });

@@ -1,0 +1,39 @@
+import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findAll, foundVariable } from './find.js';
+import { logVariable } from './record.js';
+import { deskVariable, rabbitmqDesk } from './shared.js';
+
+/**
+ * Runs once, in the process of the run, before the first integration test: looks for the brokers and opens the desk that
+ * hands out the shared ones. Everything is passed on in environment variables, which the processes of the tests inherit.
+ */
+export default async function setUp(): Promise<() => Promise<void>> {
+  process.env[foundVariable] = JSON.stringify(await findAll());
+  process.env[logVariable] ??= join(tmpdir(), `commlib-brokers-${process.pid}.jsonl`);
+  writeFileSync(process.env[logVariable], '');
+
+  const rabbitmq = rabbitmqDesk();
+  const server = createServer((request, response) => {
+    if (request.url !== '/rabbitmq') {
+      response.writeHead(404).end(`nothing is shared at ${request.url}`);
+      return;
+    }
+    rabbitmq.get().then(
+      (shared) => response.end(JSON.stringify(shared)),
+      (error) => response.writeHead(503).end(String(error)),
+    );
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  process.env[deskVariable] = `http://127.0.0.1:${port}`;
+
+  return async () => {
+    server.closeAllConnections();
+    server.close();
+    await rabbitmq.stop();
+  };
+}

@@ -1,0 +1,202 @@
+import { createServer, type Socket, connect as tcpConnect } from 'node:net';
+import { freePort } from '../brokers/ports.js';
+
+/** A TCP proxy on 127.0.0.1 that does to connections what networks do to them. */
+export interface TcpProxy extends AsyncDisposable {
+  readonly port: number;
+  /** Connections that are open now. */
+  readonly open: number;
+  /** Connections accepted since the start, refused ones not counted. */
+  readonly accepted: number;
+  /**
+   * Half-open link: nothing more passes in either direction, also on new connections, and nobody is told. What arrives
+   * meanwhile passes after {@link resume}.
+   */
+  pause(): void;
+  resume(): void;
+  /** Resets every open connection (TCP RST on both sides). New ones are accepted. */
+  cut(): void;
+  /** Cuts, and from then on refuses every new connection, as a port that nobody listens on does. */
+  refuse(): Promise<void>;
+  /** Ends {@link refuse}. */
+  accept(): Promise<void>;
+  /** Holds every byte back for this long, in both directions, in order. 0 ends it. */
+  latency(ms: number): void;
+  close(): Promise<void>;
+}
+
+/** The address of a proxy: the URL of what lies behind it, with the proxy's host and port. */
+export function through(proxy: TcpProxy, url: string): string {
+  const changed = new URL(url);
+  // `localhost` stays, since certificates are made out to it; it is the same machine.
+  if (changed.hostname !== 'localhost') changed.hostname = '127.0.0.1';
+  changed.port = String(proxy.port);
+  return changed.href.replace(/\/$/, url.endsWith('/') ? '/' : '');
+}
+
+/**
+ * Starts a proxy in front of a server.
+ *
+ * @example
+ * const proxy = await startProxy(broker.port);
+ * const node = connect(through(proxy, broker.url));
+ * proxy.pause();
+ */
+export async function startProxy(targetPort: number, targetHost = '127.0.0.1'): Promise<TcpProxy> {
+  const port = await freePort();
+  const links = new Set<Link>();
+  let paused = false;
+  let delayMs = 0;
+  let accepted = 0;
+  const server = createServer({ noDelay: true, allowHalfOpen: true }, (client) => {
+    accepted++;
+    const target = tcpConnect({ port: targetPort, host: targetHost, noDelay: true, allowHalfOpen: true });
+    const link: Link = { client, target, pipes: [] };
+    link.pipes = [new Pipe(client, target), new Pipe(target, client)];
+    for (const pipe of link.pipes) {
+      pipe.delayMs = delayMs;
+      if (paused) pipe.pause();
+    }
+    links.add(link);
+    for (const [socket, other] of [
+      [client, target],
+      [target, client],
+    ] as const) {
+      socket.on('error', () => other.resetAndDestroy());
+      socket.once('close', () => {
+        links.delete(link);
+        // A paused link does not even tell that the other side has gone.
+        if (!paused) other.destroy();
+      });
+    }
+  });
+  const listen = () =>
+    new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(port, '127.0.0.1', () => {
+        server.off('error', reject);
+        resolve();
+      });
+    });
+  await listen();
+  const everyPipe = (act: (pipe: Pipe) => void) => {
+    for (const link of links) link.pipes.forEach(act);
+  };
+  const cut = () => {
+    for (const { client, target } of links) {
+      client.resetAndDestroy();
+      target.resetAndDestroy();
+    }
+    links.clear();
+  };
+  const refuse = async () => {
+    const closed = new Promise<void>((resolve) => {
+      server.close(() => resolve());
+    });
+    cut();
+    await closed;
+  };
+  const close = async () => {
+    everyPipe((pipe) => pipe.stop());
+    await refuse();
+  };
+  return {
+    port,
+    get open() {
+      return links.size;
+    },
+    get accepted() {
+      return accepted;
+    },
+    pause() {
+      paused = true;
+      everyPipe((pipe) => pipe.pause());
+    },
+    resume() {
+      paused = false;
+      everyPipe((pipe) => pipe.resume());
+    },
+    cut,
+    refuse,
+    async accept() {
+      if (!server.listening) await listen();
+    },
+    latency(ms) {
+      delayMs = ms;
+      everyPipe((pipe) => {
+        pipe.delayMs = ms;
+      });
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+interface Link {
+  client: Socket;
+  target: Socket;
+  pipes: Pipe[];
+}
+
+/** One direction of a connection, with an order-keeping delay and a tap. */
+class Pipe {
+  delayMs = 0;
+  #queue: { at: number; chunk: Buffer | undefined }[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #paused = false;
+
+  readonly #from: Socket;
+  readonly #to: Socket;
+
+  constructor(from: Socket, to: Socket) {
+    this.#from = from;
+    this.#to = to;
+    from.on('data', (chunk) => this.#put(chunk));
+    from.once('end', () => this.#put(undefined));
+    from.once('close', () => clearTimeout(this.#timer));
+    to.on('drain', () => {
+      if (!this.#paused) this.#from.resume();
+    });
+  }
+
+  pause(): void {
+    this.#paused = true;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#from.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#from.resume();
+    this.#flush();
+  }
+
+  stop(): void {
+    this.#queue = [];
+    clearTimeout(this.#timer);
+  }
+
+  #put(chunk: Buffer | undefined): void {
+    this.#queue.push({ at: Date.now() + this.delayMs, chunk });
+    this.#flush();
+  }
+
+  #flush(): void {
+    while (!this.#paused && this.#timer === undefined) {
+      const head = this.#queue[0];
+      if (head === undefined) return;
+      const waitMs = head.at - Date.now();
+      if (waitMs > 0) {
+        this.#timer = setTimeout(() => {
+          this.#timer = undefined;
+          this.#flush();
+        }, waitMs);
+        return;
+      }
+      this.#queue.shift();
+      if (head.chunk === undefined) this.#to.end();
+      else if (!this.#to.write(head.chunk)) this.#from.pause();
+    }
+  }
+}
