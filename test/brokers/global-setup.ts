@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findAll, foundVariable } from './find.js';
+import { brokerNames, findAll, foundVariable } from './find.js';
 import { logVariable } from './record.js';
 import { deskVariable, rabbitmqDesk } from './shared.js';
 
@@ -12,9 +12,11 @@ import { deskVariable, rabbitmqDesk } from './shared.js';
  * hands out the shared ones. Everything is passed on in environment variables, which the processes of the tests inherit.
  */
 export default async function setUp(): Promise<() => Promise<void>> {
-  process.env[foundVariable] = JSON.stringify(await findAll());
+  const all = await findAll();
+  process.env[foundVariable] = JSON.stringify(all);
   process.env[logVariable] ??= join(tmpdir(), `commlib-brokers-${process.pid}.jsonl`);
-  writeFileSync(process.env[logVariable], '');
+  const found = Object.fromEntries(brokerNames.map((name) => [name, all[`${name} false`]]));
+  writeFileSync(process.env[logVariable], `${JSON.stringify({ found })}\n`);
 
   const rabbitmq = rabbitmqDesk();
   const server = createServer((request, response) => {
