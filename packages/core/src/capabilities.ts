@@ -36,6 +36,11 @@ export interface Capabilities {
   /** The broker's matching of `+` and `#` is exactly ours; otherwise core matches again. */
   readonly exactFilters: boolean;
   /**
+   * What tells answers apart: the reply address, metadata beside the payload, or a field of the envelope
+   * (commlib-py 0.13.2 on Kafka: `header.correlation_id`).
+   */
+  readonly correlation: 'address' | 'metadata' | 'envelope';
+  /**
    * What a commlib-py client of this protocol gets when a handler fails, since its envelope has no error field:
    * `null` data (which its MQTT client ignores, so that it times out as with a Python service) or an empty object.
    */

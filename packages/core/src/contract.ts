@@ -22,7 +22,11 @@ export interface TopicContract<Text extends string = string, S extends Schema = 
 }
 
 /** A procedure: one name, the schemas of request and response. */
-export interface RpcContract<Text extends string = string, Req extends Schema = Schema, Res extends Schema = Schema> {
+export interface RpcContract<
+  Text extends string = string,
+  Req extends Schema = Schema,
+  Res extends Schema = Schema,
+> {
   readonly kind: 'rpc';
   readonly name: Name<Text>;
   readonly request: Req;
@@ -59,7 +63,13 @@ export function topic<const Text extends string, S extends Schema>(
 ): TopicContract<Text, S> {
   const parsed = toName(name);
   checkFilter(parsed);
-  return { kind: 'topic', name: parsed, schema, delivery: options.delivery ?? 'at-most-once', parameters: parameterLevels(parsed) };
+  return {
+    kind: 'topic',
+    name: parsed,
+    schema,
+    delivery: options.delivery ?? 'at-most-once',
+    parameters: parameterLevels(parsed),
+  };
 }
 
 /**
@@ -85,12 +95,19 @@ export function rpc<const Text extends string, Req extends Schema, Res extends S
 ): RpcContract<Text, Req, Res> {
   const parsed = toName(name);
   checkAddress(parsed);
-  return { kind: 'rpc', name: parsed, request: schemas.request, response: schemas.response, parameters: parameterLevels(parsed) };
+  return {
+    kind: 'rpc',
+    name: parsed,
+    request: schemas.request,
+    response: schemas.response,
+    parameters: parameterLevels(parsed),
+  };
 }
 
 /** Throws when a topic cannot be published to. */
 export function assertPublishable(contract: TopicContract): void {
-  if (isPattern(contract.name)) throw new InvalidNameError(contract.name.text, 'a topic with wildcards cannot be published to');
+  if (isPattern(contract.name))
+    throw new InvalidNameError(contract.name.text, 'a topic with wildcards cannot be published to');
 }
 
 /** Accepts anything and validates nothing: for data whose shape is not known. */

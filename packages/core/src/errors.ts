@@ -32,7 +32,10 @@ export class CommlibError extends Error {
   /** True for errors of any copy of this library; with `code`, only for those of that code. */
   static is(value: unknown, code?: string): value is CommlibError {
     return (
-      typeof value === 'object' && value !== null && brand in value && (code === undefined || (value as CommlibError).code === code)
+      typeof value === 'object' &&
+      value !== null &&
+      brand in value &&
+      (code === undefined || (value as CommlibError).code === code)
     );
   }
 }
@@ -56,7 +59,11 @@ export class ConnectionError extends CommlibError {
   declare readonly code: ConnectionErrorCode;
   readonly permanent: boolean;
 
-  constructor(code: ConnectionErrorCode, message: string, options: CommlibErrorOptions & { permanent?: boolean } = {}) {
+  constructor(
+    code: ConnectionErrorCode,
+    message: string,
+    options: CommlibErrorOptions & { permanent?: boolean } = {},
+  ) {
     super(code, message, options);
     this.permanent = options.permanent ?? false;
   }
@@ -164,7 +171,11 @@ export class RefusedRequestError extends CommlibError {
 /** User code threw: a message handler, an RPC handler, a middleware. The thrown value is the `cause`. */
 export class HandlerError extends CommlibError {
   constructor(endpoint: string, cause: unknown) {
-    super('HANDLER_FAILED', `handler of ${endpoint} failed: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    super(
+      'HANDLER_FAILED',
+      `handler of ${endpoint} failed: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
   }
 }
 

@@ -4,6 +4,9 @@
  * @module
  */
 export * from './capabilities.js';
+export type { Codec } from './codec/codec.js';
+export { json } from './codec/json.js';
+export { type StrictJsonOptions, strictJson } from './codec/strict.js';
 export {
   anything,
   type RpcContract,
@@ -14,7 +17,15 @@ export {
   type TopicOutput,
   topic,
 } from './contract.js';
+export type { Counters } from './endpoints/host.js';
+export type { Message } from './endpoints/message.js';
+export type { PublishArguments, Publisher, PublisherOptions, PublishOptions } from './endpoints/publisher.js';
+export type { MessageHandler, Subscriber, SubscriberOptions } from './endpoints/subscriber.js';
 export * from './errors.js';
+export type { HeartbeatOptions } from './heartbeat.js';
+export { MemoryBroker } from './memory/broker.js';
+export { type MemoryOptions, memory } from './memory/memory.js';
+export type { CallContext, Middleware, PublishContext, ReceiveContext, ServeContext } from './middleware.js';
 export { FilterTree, matches } from './names/matcher.js';
 export {
   checkAddress,
@@ -29,7 +40,13 @@ export {
   toName,
 } from './names/name.js';
 export type { AnyParameters, HasParameters, ParametersOf } from './names/parameters.js';
+export { Node, type NodeOptions, type StartOptions } from './node.js';
+export type { CallOptions, RPCClient, RPCClientOptions } from './rpc/client.js';
+export type { EnvelopeOptions } from './rpc/envelope.js';
+export type { Request } from './rpc/request.js';
+export type { RequestHandler, RPCService, RPCServiceOptions } from './rpc/service.js';
 export type { InputOf, OutputOf, Schema } from './schema.js';
 export type { NodeEvent, TransportEvent, TransportStatus } from './status.js';
 export { type Backoff, DEFAULT_BACKOFF, Supervisor, type SupervisorOptions } from './supervisor.js';
 export type * from './transport.js';
+export { type Deferred, deferred } from './util/deferred.js';

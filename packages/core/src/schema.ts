@@ -18,7 +18,9 @@ type Result = StandardSchemaV1.Result<unknown>;
  */
 export function validateInbound(schema: Schema, what: string, data: unknown): unknown {
   const result = schema['~standard'].validate(data);
-  return result instanceof Promise ? result.then((r) => settleInbound(schema, what, data, r)) : settleInbound(schema, what, data, result);
+  return result instanceof Promise
+    ? result.then((r) => settleInbound(schema, what, data, r))
+    : settleInbound(schema, what, data, result);
 }
 
 function settleInbound(schema: Schema, what: string, data: unknown, result: Result): unknown {
@@ -50,7 +52,9 @@ function refused(what: string, issues: readonly StandardSchemaV1.Issue[]): Valid
 }
 
 function keys(issue: StandardSchemaV1.Issue): PropertyKey[] {
-  return (issue.path ?? []).map((part) => (typeof part === 'object' ? part.key : part)).map((key) => (typeof key === 'symbol' ? String(key) : key));
+  return (issue.path ?? [])
+    .map((part) => (typeof part === 'object' ? part.key : part))
+    .map((key) => (typeof key === 'symbol' ? String(key) : key));
 }
 
 const NUMERIC = /^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$/;

@@ -29,8 +29,18 @@ export type TransportEvent =
 export type NodeEvent =
   | { readonly type: 'status'; readonly status: TransportStatus }
   /** A message was not handled: malformed, invalid, retained request, repeated request, over a limit. */
-  | { readonly type: 'dropped'; readonly endpoint: string; readonly address: string; readonly error: CommlibError }
+  | {
+      readonly type: 'dropped';
+      readonly endpoint: string;
+      readonly address: string;
+      readonly error: CommlibError;
+    }
   /** A handler threw, or an answer could not be sent. */
-  | { readonly type: 'handler-error'; readonly endpoint: string; readonly address: string; readonly error: CommlibError }
+  | {
+      readonly type: 'handler-error';
+      readonly endpoint: string;
+      readonly address: string;
+      readonly error: CommlibError;
+    }
   /** A subscriber was too slow and lost its oldest messages. Reported once per burst, with the count so far. */
   | { readonly type: 'overflow'; readonly endpoint: string; readonly dropped: number };

@@ -3,9 +3,16 @@
  * A transport says how to open a connection (and to restore everything on it) and when it was lost; when to try again,
  * when to give up and what to call it are decided here.
  */
-import { AbortedError, ClosedError, CommlibError, ConnectionError, StateError, TimeoutError } from './errors.js';
-import type { ConnectOptions } from './transport.js';
+import {
+  AbortedError,
+  ClosedError,
+  CommlibError,
+  ConnectionError,
+  StateError,
+  TimeoutError,
+} from './errors.js';
 import type { TransportStatus } from './status.js';
+import type { ConnectOptions } from './transport.js';
 
 /** Pauses between attempts: `minMs · 2ⁿ` up to `maxMs`, each shortened at random by up to half, so that a herd spreads out. */
 export interface Backoff {
@@ -73,14 +80,19 @@ export class Supervisor {
         const error = await this.#open();
         if (error === undefined) return;
         last = error;
-        if (this.#isClosed()) throw new ClosedError(`connection to ${this.#options.target}`, { cause: error });
-        if (options.signal?.aborted) throw new AbortedError(`connecting to ${this.#options.target}`, options.signal.reason);
+        if (this.#isClosed())
+          throw new ClosedError(`connection to ${this.#options.target}`, { cause: error });
+        if (options.signal?.aborted)
+          throw new AbortedError(`connecting to ${this.#options.target}`, options.signal.reason);
         if (options.failFast || isPermanent(error)) throw error;
         if (!timedOut) await this.#pause(this.#delay(attempt));
-        if (options.signal?.aborted) throw new AbortedError(`connecting to ${this.#options.target}`, options.signal.reason);
+        if (options.signal?.aborted)
+          throw new AbortedError(`connecting to ${this.#options.target}`, options.signal.reason);
         if (timedOut) {
           const why = last.code === 'ABORTED' ? '' : ` (${last.message})`;
-          throw new TimeoutError(`no connection to ${this.#options.target}${why}`, options.timeoutMs, { cause: last });
+          throw new TimeoutError(`no connection to ${this.#options.target}${why}`, options.timeoutMs, {
+            cause: last,
+          });
         }
       }
     } catch (error) {
@@ -130,12 +142,14 @@ export class Supervisor {
     try {
       await this.#options.open(attempt.signal);
       failure = this.#lostWhileOpening;
-      if (!failure && attempt.signal.aborted) failure = new ConnectionError('CONNECTION_FAILED', 'the attempt was interrupted');
+      if (!failure && attempt.signal.aborted)
+        failure = new ConnectionError('CONNECTION_FAILED', 'the attempt was interrupted');
     } catch (error) {
       failure = this.#lostWhileOpening ?? asConnectionError(error, this.#options.target);
     }
     this.#attempt = undefined;
-    if (failure || this.#isClosed()) return failure ?? new ClosedError(`connection to ${this.#options.target}`);
+    if (failure || this.#isClosed())
+      return failure ?? new ClosedError(`connection to ${this.#options.target}`);
     const reconnects = this.#reconnects++;
     this.#set({ state: 'ready', since: new Date(), reconnects });
     return undefined;
@@ -188,5 +202,7 @@ function isPermanent(error: CommlibError): boolean {
 function asConnectionError(error: unknown, target: string): CommlibError {
   if (CommlibError.is(error)) return error;
   const text = error instanceof Error ? error.message : String(error);
-  return new ConnectionError('CONNECTION_FAILED', `connection to ${target} failed: ${text}`, { cause: error });
+  return new ConnectionError('CONNECTION_FAILED', `connection to ${target} failed: ${text}`, {
+    cause: error,
+  });
 }

@@ -9,8 +9,8 @@
  * @module
  */
 import type { Capabilities, ServeMode } from './capabilities.js';
-import type { TransportEvent, TransportStatus } from './status.js';
 import type { Name } from './names/name.js';
+import type { TransportEvent, TransportStatus } from './status.js';
 
 /** Metadata of a message, string to string. Not every transport carries them: see `capabilities.headers`. */
 export type Headers = Readonly<Record<string, string>>;
@@ -185,13 +185,20 @@ export interface Transport {
   publish(address: string, payload: Uint8Array, options?: SendOptions): Promise<void>;
 
   /** When it resolves, nothing published afterwards is missed while connected. */
-  subscribe(filter: string, options: SubscribeOptions, onMessage: (message: Inbound) => void): Promise<Intake>;
+  subscribe(
+    filter: string,
+    options: SubscribeOptions,
+    onMessage: (message: Inbound) => void,
+  ): Promise<Intake>;
 
   /**
    * Opens a reply inbox whose addresses begin with `prefix`, or with the transport's own choice.
    * When it resolves, no answer to a request sent through it is missed while connected.
    */
-  openInbox(options: { readonly prefix?: string | undefined }, onReply: (message: Inbound) => void): Promise<Inbox>;
+  openInbox(
+    options: { readonly prefix?: string | undefined },
+    onReply: (message: Inbound) => void,
+  ): Promise<Inbox>;
 
   /** Takes requests sent to an address. When it resolves, no request sent afterwards is missed while connected. */
   serve(address: string, options: ServeOptions, onRequest: (request: Inbound) => void): Promise<Intake>;

@@ -84,8 +84,12 @@ export function checkFilter(name: Name): void {
   const levels = levelsOf(name);
   levels.forEach((level, i) => {
     if (/[+#]/.test(level) && level.length > 1) {
-      throw new InvalidNameError(name.text, `a wildcard must be a level of its own, not part of ${JSON.stringify(level)}`);
+      throw new InvalidNameError(
+        name.text,
+        `a wildcard must be a level of its own, not part of ${JSON.stringify(level)}`,
+      );
     }
-    if (level === '#' && i !== levels.length - 1) throw new InvalidNameError(name.text, '# must be the last level');
+    if (level === '#' && i !== levels.length - 1)
+      throw new InvalidNameError(name.text, '# must be the last level');
   });
 }

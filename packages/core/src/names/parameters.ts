@@ -7,10 +7,16 @@ export type ParametersOf<Text extends string> = string extends Text
   ? Readonly<Record<string, string>>
   : { readonly [K in ParameterNames<Text>]: string };
 
-type ParameterNames<Text extends string> = Text extends `${string}{${infer P}}${infer Rest}` ? P | ParameterNames<Rest> : never;
+type ParameterNames<Text extends string> = Text extends `${string}{${infer P}}${infer Rest}`
+  ? P | ParameterNames<Rest>
+  : never;
 
 /** True for `{}` types: a name without parameters. */
-export type HasParameters<Text extends string> = string extends Text ? boolean : [ParameterNames<Text>] extends [never] ? false : true;
+export type HasParameters<Text extends string> = string extends Text
+  ? boolean
+  : [ParameterNames<Text>] extends [never]
+    ? false
+    : true;
 
 /** Any parameters, for code that does not know the name. */
 export type AnyParameters = Readonly<Record<string, string>>;
@@ -25,12 +31,16 @@ export function parameterLevels(name: Name): ReadonlyMap<string, number> {
     const match = PARAMETER.exec(level);
     if (match === null) {
       if (/\{[A-Za-z_][A-Za-z0-9_]*\}/.test(level)) {
-        throw new InvalidNameError(name.text, `a parameter must be a level of its own, not part of ${JSON.stringify(level)}`);
+        throw new InvalidNameError(
+          name.text,
+          `a parameter must be a level of its own, not part of ${JSON.stringify(level)}`,
+        );
       }
       return;
     }
     const parameter = match[1] as string;
-    if (found.has(parameter)) throw new InvalidNameError(name.text, `the parameter ${parameter} occurs twice`);
+    if (found.has(parameter))
+      throw new InvalidNameError(name.text, `the parameter ${parameter} occurs twice`);
     found.set(parameter, i);
   });
   return found;
@@ -40,7 +50,8 @@ export function parameterLevels(name: Name): ReadonlyMap<string, number> {
 export function fill(name: Name, values: AnyParameters): Name {
   let text = name.text;
   for (const parameter of parameterLevels(name).keys()) {
-    if (!Object.hasOwn(values, parameter)) throw new InvalidNameError(name.text, `the parameter ${parameter} is missing`);
+    if (!Object.hasOwn(values, parameter))
+      throw new InvalidNameError(name.text, `the parameter ${parameter} is missing`);
     text = text.replace(`{${parameter}}`, () => checkValue(name, parameter, values[parameter]));
   }
   return { text, kind: name.kind };
@@ -51,7 +62,9 @@ export function toFilter(name: Name, values: Partial<AnyParameters> = {}): Name 
   let text = name.text;
   for (const parameter of parameterLevels(name).keys()) {
     const value = Object.hasOwn(values, parameter) ? values[parameter] : undefined;
-    text = text.replace(`{${parameter}}`, () => (value === undefined ? '+' : checkValue(name, parameter, value)));
+    text = text.replace(`{${parameter}}`, () =>
+      value === undefined ? '+' : checkValue(name, parameter, value),
+    );
   }
   return { text, kind: name.kind };
 }

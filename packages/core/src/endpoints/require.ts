@@ -1,0 +1,51 @@
+/** Asking for what a transport cannot do is a typed error at creation, never silence. */
+import type { Missing } from '../capabilities.js';
+import type { TopicContract } from '../contract.js';
+import { StateError, UnsupportedError } from '../errors.js';
+import type { SendOptions, ServeOptions, SubscribeOptions, Transport } from '../transport.js';
+
+function need(transport: Transport, capability: true | string | Missing, what: string): void {
+  if (typeof capability === 'object')
+    throw new UnsupportedError(`${what} over ${transport.protocol}`, capability.missing);
+}
+
+/** Throws {@link UnsupportedError} for an option of a message the transport cannot honour. */
+export function requireSendOptions(transport: Transport, options: SendOptions): void {
+  const can = transport.capabilities;
+  if (options.retain) need(transport, can.retained, 'retained messages');
+  if (options.headers !== undefined) need(transport, can.headers, 'message headers');
+  if (options.key !== undefined) need(transport, can.keys, 'message keys');
+  if (options.expiresInMs !== undefined) need(transport, can.expiry, 'message expiry');
+  if (options.delivery === 'at-least-once') need(transport, can.atLeastOnce, 'at-least-once delivery');
+}
+
+/** Throws for a subscription the transport cannot make. */
+export function requireSubscription(
+  transport: Transport,
+  contract: TopicContract,
+  options: Pick<SubscribeOptions, 'group' | 'start'>,
+): void {
+  const can = transport.capabilities;
+  if (options.group !== undefined) need(transport, can.groups, 'subscription groups');
+  if (options.start !== undefined && options.start !== 'new')
+    need(transport, can.replay, 'reading what was sent before');
+  if (contract.delivery === 'at-least-once') {
+    need(transport, can.atLeastOnce, 'at-least-once delivery');
+    if (options.group === undefined) {
+      throw new StateError(
+        `an at-least-once subscription to ${contract.name.text} must name its durable group`,
+      );
+    }
+  }
+}
+
+/** Throws for a service the transport cannot make. */
+export function requireService(transport: Transport, options: Pick<ServeOptions, 'mode'>): void {
+  const { mode } = options;
+  if (mode !== undefined && !transport.capabilities.serveModes.includes(mode)) {
+    throw new UnsupportedError(
+      `services in mode ${mode} over ${transport.protocol}`,
+      `it knows ${transport.capabilities.serveModes.join(', ')}`,
+    );
+  }
+}

@@ -1,0 +1,300 @@
+/**
+ * A message broker in the same process, with real semantics: asynchronous delivery, retained messages, groups,
+ * at-least-once queues with redelivery and attempt counts, competing and copying services. It can be killed and started
+ * again, which is what tests want of it.
+ */
+import type { ServeMode } from '../capabilities.js';
+import { FilterTree, matches } from '../names/matcher.js';
+import type { Headers, Inbound, SendOptions, Settlement, SubscribeOptions } from '../transport.js';
+
+/** A connection, as the broker sees it. */
+export interface BrokerClient {
+  /** The broker is gone. */
+  lost(): void;
+}
+
+/** Something that receives. */
+export interface Consumer {
+  readonly receive: (message: Inbound) => void;
+  /** At-least-once: unsettled messages allowed. */
+  readonly maxInFlight: number;
+}
+
+interface Stored {
+  readonly address: string;
+  readonly payload: Uint8Array;
+  readonly headers: Headers | undefined;
+  readonly key: string | undefined;
+  readonly expires: number;
+}
+
+interface Queued {
+  readonly message: Stored;
+  attempt: number;
+}
+
+/** A group's messages that no member has acknowledged yet; they outlive members and connections, not the broker. */
+class Queue {
+  readonly levels: readonly string[];
+  readonly members: Consumer[] = [];
+  readonly #inFlight = new Map<Consumer, Set<Queued>>();
+  #waiting: Queued[] = [];
+  #turn = 0;
+
+  constructor(levels: readonly string[]) {
+    this.levels = levels;
+  }
+
+  push(message: Stored): void {
+    this.#waiting.push({ message, attempt: 0 });
+    this.deliver();
+  }
+
+  join(member: Consumer): void {
+    this.members.push(member);
+    this.#inFlight.set(member, new Set());
+    this.deliver();
+  }
+
+  /** What the member had in flight goes back to the front, in its order. */
+  leave(member: Consumer): void {
+    const at = this.members.indexOf(member);
+    if (at >= 0) this.members.splice(at, 1);
+    this.#waiting.unshift(...(this.#inFlight.get(member) ?? []));
+    this.#inFlight.delete(member);
+    this.deliver();
+  }
+
+  deliver(): void {
+    while (this.#waiting.length > 0) {
+      const member = this.#next();
+      if (member === undefined) return;
+      const queued = this.#waiting.shift() as Queued;
+      if (queued.message.expires <= Date.now()) continue;
+      queued.attempt++;
+      const inFlight = this.#inFlight.get(member);
+      inFlight?.add(queued);
+      const { address, payload, headers, key } = queued.message;
+      const { attempt } = queued;
+      const settle = (outcome: Settlement) => {
+        if (inFlight?.delete(queued)) this.#settle(queued, outcome);
+      };
+      queueMicrotask(() => {
+        // The member may have left meanwhile; then the message is waiting again already.
+        if (!inFlight?.has(queued)) return;
+        member.receive({
+          address,
+          payload,
+          headers,
+          key,
+          retained: false,
+          redelivered: attempt > 1,
+          attempt,
+          settle,
+        });
+      });
+    }
+  }
+
+  #settle(queued: Queued, outcome: Settlement): void {
+    if (outcome === 'nack') this.#waiting.unshift(queued);
+    else if (typeof outcome === 'object') {
+      setTimeout(() => {
+        this.#waiting.unshift(queued);
+        this.deliver();
+      }, outcome.retryInMs);
+    }
+    this.deliver();
+  }
+
+  #next(): Consumer | undefined {
+    for (let i = 0; i < this.members.length; i++) {
+      const member = this.members[(this.#turn + i) % this.members.length] as Consumer;
+      if ((this.#inFlight.get(member)?.size ?? 0) < member.maxInFlight) {
+        this.#turn = (this.#turn + i + 1) % this.members.length;
+        return member;
+      }
+    }
+    return undefined;
+  }
+}
+
+interface Sharing {
+  readonly members: Consumer[];
+  turn: number;
+}
+
+interface Service {
+  readonly copying: Consumer[];
+  readonly competing: Sharing;
+}
+
+/**
+ * The broker of the in-memory transport. Give one to several `memory({ broker })` to connect them.
+ *
+ * @example
+ * ```ts
+ * const broker = new MemoryBroker();
+ * const a = await new Node({ transport: memory({ broker }) }).start();
+ * const b = await new Node({ transport: memory({ broker }) }).start();
+ * ```
+ */
+export class MemoryBroker {
+  readonly #clients = new Set<BrokerClient>();
+  readonly #subscriptions = new FilterTree<Consumer>();
+  readonly #groups = new FilterTree<Sharing>();
+  readonly #sharings = new Map<string, Sharing>();
+  readonly #queues = new Map<string, Queue>();
+  readonly #queueTree = new FilterTree<Queue>();
+  readonly #services = new Map<string, Service>();
+  readonly #inboxes = new Map<string, Consumer>();
+  readonly #retained = new Map<string, Stored>();
+  #up = true;
+
+  /** Is the broker there? */
+  get up(): boolean {
+    return this.#up;
+  }
+
+  /** Ends every connection and refuses new ones. Queues and retained messages survive, as on a broker with a disk. */
+  kill(): void {
+    this.#up = false;
+    for (const client of [...this.#clients]) client.lost();
+    this.#clients.clear();
+  }
+
+  /** Accepts connections again. */
+  restore(): void {
+    this.#up = true;
+  }
+
+  /** Drops one connection or all of them, and stays up. */
+  disconnect(): void {
+    for (const client of [...this.#clients]) client.lost();
+  }
+
+  /** @internal */
+  attach(client: BrokerClient): void {
+    this.#clients.add(client);
+  }
+
+  /** @internal */
+  detach(client: BrokerClient): void {
+    this.#clients.delete(client);
+  }
+
+  /** @internal */
+  publish(address: string, payload: Uint8Array, options: SendOptions = {}): void {
+    const expires =
+      options.expiresInMs === undefined ? Number.POSITIVE_INFINITY : Date.now() + options.expiresInMs;
+    const message: Stored = { address, payload, headers: options.headers, key: options.key, expires };
+    if (options.retain) {
+      // As on MQTT, an empty retained message removes the one that is kept.
+      if (payload.length === 0) this.#retained.delete(address);
+      else this.#retained.set(address, message);
+    }
+    const levels = address.split('/');
+    this.#subscriptions.match(levels, (consumer) => hand(consumer, message, false));
+    this.#groups.match(levels, (sharing) => hand(turnOf(sharing), message, false));
+    this.#queueTree.match(levels, (queue) => queue.push(message));
+    // As on MQTT, a service is a subscriber of its address: a request may be published, and then be retained.
+    for (const consumer of this.#serving(address)) hand(consumer, message, false);
+  }
+
+  /** @internal Point to point: a reply inbox, or the services of that address. */
+  send(
+    address: string,
+    payload: Uint8Array,
+    reply: { readonly replyTo?: string; readonly correlationId?: string | undefined },
+  ): void {
+    const message: Inbound = { address, payload, retained: false, redelivered: false, ...reply };
+    const inbox = this.#inboxes.get(address);
+    if (inbox) return queueMicrotask(() => inbox.receive(message));
+    for (const consumer of this.#serving(address)) queueMicrotask(() => consumer.receive(message));
+  }
+
+  /** @internal */
+  subscribe(filter: string, options: SubscribeOptions, consumer: Consumer): () => void {
+    const levels = filter.split('/');
+    if (options.delivery === 'at-least-once')
+      return this.#joinQueue(`${options.group}\0${filter}`, levels, consumer);
+    if (options.group !== undefined) return this.#joinGroup(`${options.group}\0${filter}`, levels, consumer);
+    this.#subscriptions.add(levels, consumer);
+    for (const [address, message] of this.#retained) {
+      if (message.expires > Date.now() && matches(levels, address.split('/'))) hand(consumer, message, true);
+    }
+    return () => this.#subscriptions.delete(levels, consumer);
+  }
+
+  /** @internal */
+  serve(address: string, mode: ServeMode, consumer: Consumer): () => void {
+    let service = this.#services.get(address);
+    if (service === undefined)
+      this.#services.set(address, (service = { copying: [], competing: { members: [], turn: 0 } }));
+    const members = mode === 'all' ? service.copying : service.competing.members;
+    members.push(consumer);
+    const message = this.#retained.get(address);
+    if (message) hand(consumer, message, true);
+    return () => {
+      remove(members, consumer);
+      if (service.copying.length + service.competing.members.length === 0) this.#services.delete(address);
+    };
+  }
+
+  #serving(address: string): readonly Consumer[] {
+    const service = this.#services.get(address);
+    if (service === undefined) return [];
+    const one = turnOf(service.competing);
+    return one ? [...service.copying, one] : service.copying;
+  }
+
+  /** @internal */
+  openInbox(address: string, consumer: Consumer): () => void {
+    this.#inboxes.set(address, consumer);
+    return () => this.#inboxes.delete(address);
+  }
+
+  #joinGroup(id: string, levels: readonly string[], consumer: Consumer): () => void {
+    let sharing = this.#sharings.get(id);
+    if (sharing === undefined) {
+      sharing = { members: [], turn: 0 };
+      this.#sharings.set(id, sharing);
+      this.#groups.add(levels, sharing);
+    }
+    sharing.members.push(consumer);
+    return () => {
+      remove(sharing.members, consumer);
+      if (sharing.members.length > 0) return;
+      this.#sharings.delete(id);
+      this.#groups.delete(levels, sharing);
+    };
+  }
+
+  #joinQueue(id: string, levels: readonly string[], consumer: Consumer): () => void {
+    let queue = this.#queues.get(id);
+    if (queue === undefined) {
+      queue = new Queue(levels);
+      this.#queues.set(id, queue);
+      this.#queueTree.add(levels, queue);
+    }
+    queue.join(consumer);
+    return () => queue.leave(consumer);
+  }
+}
+
+function hand(consumer: Consumer | undefined, message: Stored, retained: boolean): void {
+  if (consumer === undefined) return;
+  const { address, payload, headers, key } = message;
+  queueMicrotask(() => consumer.receive({ address, payload, headers, key, retained, redelivered: false }));
+}
+
+function turnOf(sharing: Sharing): Consumer | undefined {
+  const consumer = sharing.members[sharing.turn % Math.max(1, sharing.members.length)];
+  sharing.turn++;
+  return consumer;
+}
+
+function remove(members: Consumer[], consumer: Consumer): void {
+  const at = members.indexOf(consumer);
+  if (at >= 0) members.splice(at, 1);
+}

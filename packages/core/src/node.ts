@@ -1,0 +1,336 @@
+import type { Codec } from './codec/codec.js';
+import { DEFAULT_MAX_PAYLOAD_BYTES, deflate } from './codec/compression.js';
+import { json } from './codec/json.js';
+import type { RpcContract, TopicContract } from './contract.js';
+import type { Counters, EndpointHost } from './endpoints/host.js';
+import { Publisher, type PublisherOptions } from './endpoints/publisher.js';
+import { type MessageHandler, Subscriber, type SubscriberOptions } from './endpoints/subscriber.js';
+import { ClosedError, type CommlibError, StateError } from './errors.js';
+import { Heartbeat, type HeartbeatOptions } from './heartbeat.js';
+import { type Middleware, MiddlewareStack } from './middleware.js';
+import { RPCClient, type RPCClientOptions } from './rpc/client.js';
+import { DEFAULT_ENVELOPE, type EnvelopeOptions, EnvelopeWriter } from './rpc/envelope.js';
+import { lostInFlight, ReplyBox } from './rpc/reply-box.js';
+import { type RequestHandler, RPCService, type RPCServiceOptions } from './rpc/service.js';
+import type { NodeEvent, TransportEvent, TransportStatus } from './status.js';
+import type { Transport } from './transport.js';
+import { Deadlines } from './util/deadlines.js';
+import { EventStream } from './util/event-stream.js';
+import { randomHex } from './util/random.js';
+
+/** Options of a {@link Node}. */
+export interface NodeOptions {
+  /** The connection: `mqtt('mqtt://localhost')`, `memory()`, … A transport serves one node, once. */
+  readonly transport: Transport;
+  /** Default: 32 random hex digits. As in commlib-py, every `-` becomes `_`. */
+  readonly name?: string | undefined;
+  /** Publish heartbeats. Default false. */
+  readonly heartbeat?: boolean | HeartbeatOptions | undefined;
+  /** Default {@link json}. */
+  readonly codec?: Codec | undefined;
+  /** Where data is checked against schemas. Default both. Without it, whatever comes is handed on as if it had the type. */
+  readonly validate?:
+    | { readonly inbound?: boolean | undefined; readonly outbound?: boolean | undefined }
+    | undefined;
+  /** Addresses for answers begin with this: brokers that deny by default allow only certain topics. Default: the transport's. */
+  readonly inboxPrefix?: string | undefined;
+  /** Compress what is sent with zlib, as commlib-py's `compression` does. Compressed payloads are read either way. Default false. */
+  readonly compress?: boolean | undefined;
+  /** Larger payloads, also after decompression, are refused. Bytes. Default 16 MiB. */
+  readonly maxPayloadBytes?: number | undefined;
+  /** How RPC envelopes are written, for those who compare bytes. */
+  readonly envelope?: Partial<EnvelopeOptions> | undefined;
+  /** Called for every event, as {@link Node.events} gives them. Must not throw. */
+  readonly onEvent?: ((event: NodeEvent) => void) | undefined;
+}
+
+/** How {@link Node.start} behaves. */
+export interface StartOptions {
+  /** Gives up after this long, in milliseconds. Default 30 000. */
+  readonly timeoutMs?: number | undefined;
+  /** Reject at the first failed attempt. Default false: go on trying until the timeout. */
+  readonly failFast?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a node keeps of its endpoints. */
+interface Endpoint {
+  close(): Promise<void>;
+  abandon?(error: Error): void;
+}
+
+/**
+ * One connection with any number of endpoints.
+ *
+ * @example
+ * ```ts
+ * import { memory, Node, rpc } from '@commlib/core';
+ * import { z } from 'zod';
+ *
+ * const add = rpc('math.add', {
+ *   request: z.object({ a: z.number(), b: z.number() }),
+ *   response: z.object({ sum: z.number() }),
+ * });
+ * const node = await new Node({ transport: memory() }).start();
+ * await node.serve(add, ({ a, b }) => ({ sum: a + b }));
+ * console.log(await node.client(add).call({ a: 1, b: 2 })); // { sum: 3 }
+ * await node.close();
+ * ```
+ */
+export class Node implements AsyncDisposable {
+  readonly name: string;
+  readonly #options: NodeOptions;
+  readonly #transport: Transport;
+  readonly #host: EndpointHost;
+  readonly #endpoints = new Set<Endpoint>();
+  readonly #boxes = new Map<string | undefined, ReplyBox>();
+  readonly #events = new EventStream<NodeEvent>();
+  readonly #abort = new AbortController();
+  #heartbeat: Heartbeat | undefined;
+  #started: Promise<void> | undefined;
+  #running = false;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: NodeOptions) {
+    this.name = (options.name || randomHex()).replaceAll('-', '_');
+    this.#options = options;
+    this.#transport = options.transport;
+    const codec = options.codec ?? json();
+    this.#host = {
+      transport: options.transport,
+      codec,
+      envelopes: new EnvelopeWriter(codec, { ...DEFAULT_ENVELOPE, ...options.envelope }),
+      validate: { inbound: options.validate?.inbound ?? true, outbound: options.validate?.outbound ?? true },
+      middleware: new MiddlewareStack(),
+      deadlines: new Deadlines(),
+      counters: { published: 0, received: 0, dropped: 0, calls: 0, served: 0, lateReplies: 0 },
+      maxPayloadBytes: options.maxPayloadBytes ?? DEFAULT_MAX_PAYLOAD_BYTES,
+      compress: options.compress ? deflate : undefined,
+      signal: this.#abort.signal,
+      report: (event) => this.#report(event),
+      forget: (endpoint) => this.#endpoints.delete(endpoint),
+    };
+  }
+
+  /** The transport this node was given. */
+  get transport(): Transport {
+    return this.#transport;
+  }
+
+  get status(): TransportStatus {
+    return this.#transport.status;
+  }
+
+  /** What was counted so far; a copy. */
+  get counters(): Readonly<Counters> {
+    return { ...this.#host.counters };
+  }
+
+  /**
+   * Connects. Endpoints are made afterwards.
+   *
+   * @throws {@link ConnectionError} (permanent: at once), {@link TimeoutError}, {@link AbortedError}, {@link StateError}
+   *   when called twice. A node that failed to start is closed.
+   */
+  async start(options: StartOptions = {}): Promise<this> {
+    if (this.#closing) throw new ClosedError(`node ${this.name}`);
+    if (this.#started) throw new StateError('start() was called before');
+    this.#started = this.#transport.connect({
+      timeoutMs: options.timeoutMs ?? 30_000,
+      failFast: options.failFast ?? false,
+      signal: options.signal,
+      onEvent: (event) => this.#hear(event),
+    });
+    try {
+      await this.#started;
+    } catch (error) {
+      await this.close({ deadlineMs: 1_000 });
+      throw error;
+    }
+    // Closed meanwhile: nothing may be started any more.
+    if (this.#closing) throw new ClosedError(`node ${this.name}`);
+    this.#running = true;
+    const { heartbeat } = this.#options;
+    if (heartbeat)
+      this.#heartbeat = new Heartbeat(this.#host, this.name, heartbeat === true ? {} : heartbeat);
+    return this;
+  }
+
+  /**
+   * Ends in good order: intake, running handlers, pending calls, connection. Handlers that are still running at the
+   * deadline are told by their signal and no longer waited for. A second call waits for the first.
+   */
+  close(options: { readonly deadlineMs?: number | undefined } = {}): Promise<void> {
+    this.#closing ??= this.#close(options.deadlineMs ?? 10_000);
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Everything that happens on this node from now on: states, dropped messages, failed handlers, overflows. */
+  events(): AsyncIterableIterator<NodeEvent, undefined> {
+    return this.#events.read();
+  }
+
+  /** Puts middleware around what endpoints do from now on. */
+  use(middleware: Middleware): this {
+    this.#host.middleware.add(middleware);
+    return this;
+  }
+
+  /**
+   * A publisher for a topic.
+   *
+   * @throws {@link StateError} before `start()`, {@link InvalidNameError}, {@link UnsupportedError}.
+   */
+  publisher<Text extends string, T extends TopicContract<Text>>(
+    topic: T & TopicContract<Text>,
+    options: PublisherOptions<Text> = {},
+  ): Publisher<T, Text> {
+    this.#assertRunning();
+    return new Publisher<T, Text>(this.#host, topic, options);
+  }
+
+  /**
+   * Subscribes, with a handler or as an async iterable. When it resolves, nothing published afterwards is missed while
+   * connected; after a loss the subscription is restored before the node is ready again.
+   *
+   * @throws {@link StateError} before `start()`, {@link InvalidNameError}, {@link UnsupportedError}, and what the broker refuses.
+   *
+   * @example
+   * ```ts
+   * await node.subscribe(reading, ({ celsius }, { params }) => console.log(params.room, celsius));
+   *
+   * for await (const { data } of await node.subscribe(reading)) console.log(data.celsius);
+   * ```
+   */
+  subscribe<Text extends string, T extends TopicContract<Text>>(
+    topic: T & TopicContract<Text>,
+    handler: MessageHandler<T, Text>,
+    options?: SubscriberOptions<Text>,
+  ): Promise<Subscriber<T, Text>>;
+  subscribe<Text extends string, T extends TopicContract<Text>>(
+    topic: T & TopicContract<Text>,
+    options?: SubscriberOptions<Text>,
+  ): Promise<Subscriber<T, Text>>;
+  async subscribe<Text extends string, T extends TopicContract<Text>>(
+    topic: T & TopicContract<Text>,
+    handlerOrOptions?: MessageHandler<T, Text> | SubscriberOptions<Text>,
+    options: SubscriberOptions<Text> = {},
+  ): Promise<Subscriber<T, Text>> {
+    this.#assertRunning();
+    const subscriber =
+      typeof handlerOrOptions === 'function'
+        ? new Subscriber<T, Text>(this.#host, topic, handlerOrOptions, options)
+        : new Subscriber<T, Text>(this.#host, topic, undefined, handlerOrOptions ?? options);
+    await this.#open(subscriber);
+    return subscriber;
+  }
+
+  /**
+   * Serves a procedure. When it resolves, no request sent afterwards is missed while connected.
+   *
+   * @throws {@link StateError} before `start()`, {@link InvalidNameError}, {@link UnsupportedError}, and what the broker refuses.
+   */
+  async serve<Text extends string, R extends RpcContract<Text>>(
+    procedure: R & RpcContract<Text>,
+    handler: RequestHandler<R, Text>,
+    options: RPCServiceOptions<Text> = {},
+  ): Promise<RPCService<R, Text>> {
+    this.#assertRunning();
+    const service = new RPCService<R, Text>(this.#host, procedure, handler, options);
+    await this.#open(service);
+    return service;
+  }
+
+  /**
+   * A client for a procedure. All clients of a node with one inbox prefix share one reply inbox, opened at the first call.
+   *
+   * @throws {@link StateError} before `start()`, {@link InvalidNameError}.
+   */
+  client<Text extends string, R extends RpcContract<Text>>(
+    procedure: R & RpcContract<Text>,
+    options: RPCClientOptions<Text> = {},
+  ): RPCClient<R, Text> {
+    this.#assertRunning();
+    const prefix = options.inboxPrefix ?? this.#options.inboxPrefix;
+    let box = this.#boxes.get(prefix);
+    if (box === undefined) this.#boxes.set(prefix, (box = new ReplyBox(this.#host, prefix)));
+    return new RPCClient<R, Text>(this.#host, box, procedure, options);
+  }
+
+  async #open(endpoint: Endpoint & { open(): Promise<void> }): Promise<void> {
+    this.#endpoints.add(endpoint);
+    try {
+      await endpoint.open();
+    } catch (error) {
+      this.#endpoints.delete(endpoint);
+      throw error;
+    }
+  }
+
+  async #close(deadlineMs: number): Promise<void> {
+    const begun = performance.now();
+    const left = () => Math.max(0, deadlineMs - (performance.now() - begun));
+    this.#running = false;
+    this.#heartbeat?.stop();
+    const closed = new ClosedError(`node ${this.name}`);
+    if (this.#transport.status.state === 'ready') {
+      // Handlers may be waiting for calls of their own, so those are failed only after the handlers are done.
+      await within(
+        left() * 0.8,
+        Promise.allSettled([...this.#endpoints].map((endpoint) => endpoint.close())),
+      );
+    }
+    this.#abort.abort(closed);
+    for (const box of this.#boxes.values()) box.fail(closed, true);
+    for (const endpoint of [...this.#endpoints]) void endpoint.close().catch(() => {});
+    await this.#transport.close({ deadlineMs: left() });
+    this.#host.deadlines.clear();
+    this.#events.end();
+  }
+
+  #hear(event: TransportEvent): void {
+    if (event.type === 'dropped') {
+      this.#host.counters.dropped++;
+      return this.#report({
+        type: 'dropped',
+        endpoint: this.#transport.protocol,
+        address: event.address,
+        error: event.error,
+      });
+    }
+    const { status } = event;
+    if (status.state === 'reconnecting' || (status.state === 'closed' && status.error))
+      this.#failCalls(status.error, status.state === 'closed');
+    this.#report(event);
+  }
+
+  #failCalls(error: CommlibError | undefined, forGood: boolean): void {
+    const told = forGood && error ? error : lostInFlight(error ?? new ClosedError(`node ${this.name}`));
+    for (const box of this.#boxes.values()) box.fail(told, forGood);
+    if (forGood) for (const endpoint of this.#endpoints) endpoint.abandon?.(told);
+  }
+
+  #report(event: NodeEvent): void {
+    this.#events.emit(event);
+    this.#options.onEvent?.(event);
+  }
+
+  #assertRunning(): void {
+    if (this.#closing) throw new ClosedError(`node ${this.name}`);
+    if (!this.#running) throw new StateError('the node is not started: call `await node.start()` first');
+  }
+}
+
+/** Waits for something, but not longer than this. */
+async function within(ms: number, what: Promise<unknown>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([what, late]);
+  clearTimeout(timer);
+}

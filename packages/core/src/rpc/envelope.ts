@@ -1,0 +1,95 @@
+/**
+ * commlib's RPC envelope: `{"header":{"reply_to":…,"timestamp":…,"content_type":"json","encoding":"utf8","agent":…},"data":…}`.
+ * Source: commlib-py 0.11–0.13.2 `rpc.py` (`CommRPCHeader`, `CommRPCMessage`), in that order of keys.
+ */
+import type { Codec } from '../codec/codec.js';
+import { parseEnvelopeJson } from '../codec/json.js';
+import { decodeUtf8, encodeUtf8 } from '../codec/utf8.js';
+import { DecodeError } from '../errors.js';
+
+/** How envelopes are written. Nobody interprets these fields; they matter to those who compare bytes. */
+export interface EnvelopeOptions {
+  /** Unit of `header.timestamp`: `ns` as commlib-py 0.13, `ms` as 0.11 and Hummingbot. Default `ns`. */
+  readonly timestamps: 'ns' | 'ms';
+  /** `header.agent`. Default `commlib-ts`; commlib-py writes `commlib`. */
+  readonly agent: string;
+}
+
+export const DEFAULT_ENVELOPE: EnvelopeOptions = { timestamps: 'ns', agent: 'commlib-ts' };
+
+/** The error field of an answer's header: ours, which Python peers ignore. */
+export interface WireError {
+  readonly code: string;
+  readonly message: string;
+  readonly details?: unknown;
+}
+
+/** An envelope as it was read. */
+export interface Envelope {
+  readonly header: Readonly<Record<string, unknown>>;
+  readonly data: unknown;
+  /** The sender left `data` out. */
+  readonly dataMissing: boolean;
+}
+
+/** Writes envelopes with one codec. */
+export class EnvelopeWriter {
+  readonly #codec: Codec;
+  readonly #tail: string;
+  readonly #options: EnvelopeOptions;
+
+  constructor(codec: Codec, options: EnvelopeOptions) {
+    this.#codec = codec;
+    this.#options = options;
+    this.#tail = `,"content_type":"json","encoding":"utf8","agent":${JSON.stringify(options.agent)}`;
+  }
+
+  /** A request, or with an empty `replyTo` an answer. `correlationId` is written when given (the key exists from 0.13.2 on). */
+  write(data: unknown, replyTo: string, correlationId?: string, error?: WireError): Uint8Array {
+    const { stringify } = this.#codec;
+    const now = Date.now();
+    if (stringify === undefined) {
+      const header = {
+        reply_to: replyTo,
+        ...(correlationId === undefined ? {} : { correlation_id: correlationId }),
+        timestamp: this.#options.timestamps === 'ns' ? BigInt(now) * 1_000_000n : now,
+        content_type: 'json',
+        encoding: 'utf8',
+        agent: this.#options.agent,
+        ...(error === undefined ? {} : { error }),
+      };
+      return this.#codec.encode({ header, data });
+    }
+    // Nanoseconds exceed 2^53: written as text, the milliseconds with six zeros.
+    const timestamp = this.#options.timestamps === 'ns' ? `${now}000000` : String(now);
+    const correlation = correlationId === undefined ? '' : `,"correlation_id":${stringify(correlationId)}`;
+    const failure = error === undefined ? '' : `,"error":${stringify(error)}`;
+    return encodeUtf8(
+      `{"header":{"reply_to":${stringify(replyTo)}${correlation},"timestamp":${timestamp}${this.#tail}${failure}},"data":${stringify(data)}}`,
+    );
+  }
+}
+
+/** Reads an envelope. Throws {@link DecodeError} when there is none. */
+export function readEnvelope(codec: Codec, payload: Uint8Array): Envelope {
+  const value = codec.stringify ? parseEnvelopeJson(decodeUtf8(payload)) : codec.decode(payload);
+  if (!isObject(value)) throw new DecodeError('MALFORMED', 'no RPC envelope: not an object');
+  const { header } = value;
+  if (!isObject(header)) throw new DecodeError('MALFORMED', 'no RPC envelope: no header');
+  return { header, data: value.data, dataMissing: !Object.hasOwn(value, 'data') };
+}
+
+/** The error of an answer, when it has one of ours. */
+export function readWireError(header: Readonly<Record<string, unknown>>): WireError | undefined {
+  const { error } = header;
+  if (!isObject(error) || typeof error.code !== 'string') return undefined;
+  return {
+    code: error.code,
+    message: typeof error.message === 'string' ? error.message : error.code,
+    details: error.details,
+  };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
