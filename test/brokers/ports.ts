@@ -12,8 +12,9 @@ let next = lowest + Math.floor(Math.random() * (highest - lowest));
 /** A TCP port of 127.0.0.1 that nobody listens on, between 12000 and 32000. Every call of one process returns another. */
 export async function freePort(): Promise<number> {
   for (let tries = 0; tries < 200; tries++) {
-    next = next >= highest ? lowest : next + 1 + Math.floor(Math.random() * 7);
-    if (await isFree(next)) return next;
+    const port = next >= highest ? lowest : next + 1 + Math.floor(Math.random() * 7);
+    next = port; // before the wait: calls that run at once must not get the same port
+    if (await isFree(port)) return port;
   }
   throw new Error(`no free port found between ${lowest} and ${highest}`);
 }
