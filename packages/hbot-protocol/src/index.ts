@@ -4,6 +4,41 @@
  *
  * @module
  */
+
+export { HbotClient, type ScriptTopicOptions } from './client/client.js';
+export type { ConfigParam } from './client/commands.js';
+export { HbotCommandError, HbotNoReplyError } from './client/errors.js';
+export type {
+  BalanceLimit,
+  CommandOptions,
+  HbotClientOptions,
+  HistoryOptions,
+  PaperBalance,
+  StartStrategyOptions,
+  StatusOptions,
+  StopStrategyOptions,
+} from './client/options.js';
+export type { BotPresence, PresenceState } from './client/presence.js';
+export type { CommandErrorReason } from './client/reasons.js';
+export { isSecretKey, REDACTED, redact } from './client/redact.js';
+export type { HbotStream, StreamHandler } from './client/stream.js';
+export {
+  type BotIdentity,
+  DEFAULT_NAMESPACE,
+  type Dialect,
+  type Spelling,
+  spellings,
+} from './contracts/address.js';
+export {
+  commandContract,
+  externalEventsContract,
+  mlSignalContract,
+  type StreamName,
+  serviceContract,
+  streamContract,
+  streams,
+} from './contracts/bot.js';
+export { type DiscoveredBot, type DiscoverOptions, type Discovery, discover } from './discovery/discover.js';
 export {
   type CommandName,
   type CommandReply,

@@ -1,5 +1,5 @@
 /** Every command of a bot: the end of its topic, and its three schemas. */
-import type { z } from 'zod';
+import type { InputOf, OutputOf } from '@commlib/core';
 import {
   balanceLimitRequest,
   balanceLimitServed,
@@ -46,13 +46,13 @@ export const commands = {
 /** `'start' | 'stop' | 'config' | 'import' | 'status' | 'history' | 'balance/limit' | 'balance/paper' | 'command_shortcuts'` */
 export type CommandName = keyof typeof commands;
 /** What a client sends. */
-export type CommandRequest<C extends CommandName> = z.input<(typeof commands)[C]['request']>;
+export type CommandRequest<C extends CommandName> = InputOf<(typeof commands)[C]['request']>;
 /** What a bot's handler gets: every field there, defaults applied. */
-export type ServedRequest<C extends CommandName> = z.output<(typeof commands)[C]['served']>;
+export type ServedRequest<C extends CommandName> = OutputOf<(typeof commands)[C]['served']>;
 /** What a client gets. */
-export type CommandReply<C extends CommandName> = z.output<(typeof commands)[C]['reply']>;
+export type CommandReply<C extends CommandName> = OutputOf<(typeof commands)[C]['reply']>;
 /** What a bot's handler returns. */
-export type ServedReply<C extends CommandName> = z.input<(typeof commands)[C]['reply']>;
+export type ServedReply<C extends CommandName> = InputOf<(typeof commands)[C]['reply']>;
 
 /** A trade of the `history` reply. */
 export type Trade = CommandReply<'history'>['trades'][number];

@@ -1,0 +1,92 @@
+/** What a bot publishes, as a handler or an async iterable gets it. */
+import {
+  type Message,
+  type Node,
+  type Schema,
+  StateError,
+  type Subscriber,
+  type TopicContract,
+} from '@commlib/core';
+
+/** Called for each message, one after the other. */
+export type StreamHandler<T> = (data: T, message: Message<T>) => void | Promise<void>;
+
+type Contract<T> = TopicContract<string, Schema<unknown, T>>;
+
+/**
+ * A subscription to something a bot publishes. It survives reconnects. Without a handler it is an async iterable
+ * (once); leaving the loop closes it.
+ *
+ * @example
+ * ```ts
+ * for await (const event of await bot.events()) console.log(event.type);
+ * ```
+ */
+export class HbotStream<T> implements AsyncIterable<T>, AsyncDisposable {
+  readonly #subscribers: readonly Subscriber<Contract<T>>[];
+
+  /** @internal */
+  constructor(subscribers: readonly Subscriber<Contract<T>>[]) {
+    this.#subscribers = subscribers;
+  }
+
+  /** Messages lost because the reader was too slow. */
+  get dropped(): number {
+    return this.#subscribers.reduce((sum, subscriber) => sum + subscriber.dropped, 0);
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<T, undefined> {
+    for await (const message of this.messages()) yield message.data;
+  }
+
+  /** The same with what the broker said about each message (its address, for one). */
+  async *messages(): AsyncGenerator<Message<T>, undefined> {
+    const sources = this.#subscribers.map((subscriber) => subscriber[Symbol.asyncIterator]());
+    const waiting = new Map(sources.map((source) => [source, take(source)]));
+    try {
+      while (waiting.size > 0) {
+        const { source, result } = await Promise.race(waiting.values());
+        if (result.done) {
+          waiting.delete(source);
+        } else {
+          yield result.value;
+          waiting.set(source, take(source));
+        }
+      }
+    } finally {
+      await this.close();
+    }
+  }
+
+  /** Ends the subscription. An iterator ends after what it already has. */
+  async close(): Promise<void> {
+    await Promise.all(this.#subscribers.map((subscriber) => subscriber.close()));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+async function take<M>(source: AsyncIterator<M, undefined>) {
+  return { source, result: await source.next() };
+}
+
+/** Subscribes to every spelling of one topic: a bot publishes on one of them only. */
+export async function openStream<T>(
+  node: Node,
+  contracts: readonly Contract<T>[],
+  handler: StreamHandler<T> | undefined,
+): Promise<HbotStream<T>> {
+  if (contracts.length === 0) throw new StateError('a stream needs a topic');
+  const opened = await Promise.allSettled(
+    contracts.map((contract) => (handler ? node.subscribe(contract, handler) : node.subscribe(contract))),
+  );
+  const subscribers = opened.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  const failed = opened.find((result) => result.status === 'rejected');
+  if (failed) {
+    await Promise.allSettled(subscribers.map((subscriber) => subscriber.close()));
+    throw failed.reason;
+  }
+  return new HbotStream(subscribers);
+}

@@ -1,0 +1,137 @@
+/** Who is there: bots are known by their traffic alone, since nothing is retained and there is no registry. */
+import { anything, literal, type Message, type Node, topic } from '@commlib/core';
+import { Broadcast } from '../client/broadcast.js';
+import { checkNamespace, DEFAULT_NAMESPACE } from '../contracts/address.js';
+import { heartbeat, statusUpdate } from '../schemas/streams.js';
+
+/** Options of {@link discover}. */
+export interface DiscoverOptions {
+  /** Default `hbot`. */
+  readonly namespace?: string | undefined;
+  /** How long to listen, in milliseconds. Default 12 000: a bot is heard every 10 s. */
+  readonly timeoutMs?: number | undefined;
+  /**
+   * Look below one level, too: a Hummingbot up to 2.14 whose id is `bot.one` lives at `hbot/bot/one`. Subscribes to
+   * everything in the namespace. Default false.
+   */
+  readonly deep?: boolean | undefined;
+  /** Ends the search early, as if its time were over. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A bot that was heard. */
+export interface DiscoveredBot {
+  readonly id: string;
+  readonly namespace: string;
+  /** How it writes dots, when the id has some: to be given to {@link HbotClient}. */
+  readonly dialect: 'commlib' | 'aiomqtt' | 'auto';
+  readonly heardBy: 'hb' | 'status_updates';
+  readonly seenAt: Date;
+  /** False when the bot was heard saying that it goes offline. */
+  readonly online: boolean;
+}
+
+/** `hbot/predictions/…` carries signals for controllers; no bot lives there. */
+const RESERVED = 'predictions';
+
+/** The running search: an async iterable of bots, each once, as they are heard. */
+export class Discovery implements AsyncIterable<DiscoveredBot> {
+  readonly #node: Node;
+  readonly #namespace: string;
+  readonly #options: DiscoverOptions;
+
+  /** @internal */
+  constructor(node: Node, options: DiscoverOptions) {
+    this.#node = node;
+    this.#namespace = checkNamespace(options.namespace ?? DEFAULT_NAMESPACE);
+    this.#options = options;
+  }
+
+  /** All that are heard until the time is over, by id. The last word on each counts. */
+  async list(): Promise<DiscoveredBot[]> {
+    const bots = new Map<string, DiscoveredBot>();
+    await this.#listen((bot) => bots.set(bot.id, bot), this.#over());
+    return [...bots.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<DiscoveredBot, undefined> {
+    const heard = new Broadcast<DiscoveredBot>();
+    const stop = new AbortController();
+    const bots = heard.read();
+    const listening = this.#listen((bot) => heard.emit(bot), AbortSignal.any([this.#over(), stop.signal]));
+    const ended = listening.finally(() => heard.end());
+    ended.catch(() => {}); // Thrown below.
+    const known = new Set<string>();
+    try {
+      for await (const bot of bots) {
+        if (known.has(bot.id)) continue;
+        known.add(bot.id);
+        yield bot;
+      }
+      await ended;
+    } finally {
+      stop.abort();
+      await listening.catch(() => {});
+    }
+  }
+
+  #over(): AbortSignal {
+    const time = AbortSignal.timeout(this.#options.timeoutMs ?? 12_000);
+    return this.#options.signal ? AbortSignal.any([time, this.#options.signal]) : time;
+  }
+
+  async #listen(found: (bot: DiscoveredBot) => void, over: AbortSignal): Promise<void> {
+    const rests = this.#options.deep ? ['#'] : ['+/hb', '+/status_updates'];
+    const hear = (data: unknown, message: Message<unknown>) => {
+      const bot = this.#read(data, message);
+      if (bot) found(bot);
+    };
+    const opened = await Promise.allSettled(
+      rests.map((rest) => this.#node.subscribe(topic(literal(`${this.#namespace}/${rest}`), anything), hear)),
+    );
+    try {
+      for (const result of opened) if (result.status === 'rejected') throw result.reason;
+      if (!over.aborted)
+        await new Promise((resolve) => over.addEventListener('abort', resolve, { once: true }));
+    } finally {
+      await Promise.allSettled(
+        opened.map((result) => (result.status === 'fulfilled' ? result.value.close() : undefined)),
+      );
+    }
+  }
+
+  #read(data: unknown, { address, retained }: Message<unknown>): DiscoveredBot | undefined {
+    if (retained) return undefined;
+    const levels = this.#node.transport.names.levels(address).slice(this.#namespace.split('/').length);
+    const stream = levels.at(-1);
+    const own = levels.slice(0, -1);
+    if (own.length === 0 || own[0] === RESERVED) return undefined;
+    const seenAt = new Date();
+    const id = own.join('.');
+    const dialect = own.length > 1 ? 'commlib' : id.includes('.') ? 'aiomqtt' : 'auto';
+    const bot = { id, namespace: this.#namespace, dialect, seenAt } as const;
+    if (stream === 'hb')
+      return heartbeat.safeParse(data).success ? { ...bot, heardBy: 'hb', online: true } : undefined;
+    const update = stream === 'status_updates' ? statusUpdate.safeParse(data) : undefined;
+    return update?.success && update.data.type === 'availability'
+      ? { ...bot, heardBy: 'status_updates', online: update.data.msg !== 'offline' }
+      : undefined;
+  }
+}
+
+/**
+ * Listens for bots.
+ *
+ * A bot sends a heartbeat every 10 s and `online` once per connect, so a bot that runs is heard within 10 s.
+ *
+ * @throws (when iterated or listed) what subscribing throws.
+ *
+ * @example
+ * ```ts
+ * for await (const bot of discover(node, { timeoutMs: 12_000 })) console.log(bot.id);
+ * const all = await discover(node).list();
+ * ```
+ */
+export function discover(node: Node, options: DiscoverOptions = {}): Discovery {
+  return new Discovery(node, options);
+}
