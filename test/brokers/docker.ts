@@ -14,16 +14,20 @@ export async function imageAvailable(image: string): Promise<Availability> {
   if (process.env.COMMLIB_DOCKER === '0')
     return { available: false, why: 'Docker left out (COMMLIB_DOCKER=0)' };
   try {
-    const { getContainerRuntimeClient, ImageName } = await import('testcontainers');
+    const { getContainerRuntimeClient, getReaper, ImageName } = await import('testcontainers');
     const client = await within(engineTimeoutMs, 'Docker does not answer', getContainerRuntimeClient());
     const name = ImageName.fromString(image);
-    if (await within(engineTimeoutMs, 'Docker does not answer', client.image.exists(name)))
-      return { available: true };
-    await within(pullTimeoutMs, `${image} not pulled within ${pullTimeoutMs} ms`, client.image.pull(name));
+    if (!(await within(engineTimeoutMs, 'Docker does not answer', client.image.exists(name)))) {
+      await within(pullTimeoutMs, `not pulled within ${pullTimeoutMs} ms`, client.image.pull(name));
+    }
+    // Without its helper Ryuk, an image of its own, Testcontainers starts nothing.
+    await within(pullTimeoutMs, `Ryuk not started within ${pullTimeoutMs} ms`, getReaper(client));
     return { available: true };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    const why = /container runtime/.test(reason) ? 'no Docker' : `Docker: ${reason.split('\n')[0]}`;
+    const why = /container runtime/.test(reason)
+      ? 'no Docker'
+      : `no ${image} in Docker: ${reason.trim().split('\n')[0]}`;
     return { available: false, why };
   }
 }

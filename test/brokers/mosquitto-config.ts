@@ -27,6 +27,8 @@ export interface MosquittoOptions {
 /** Where the server finds its files and which ports it takes, as it sees them itself. */
 export interface MosquittoPlace {
   directory: string;
+  /** Whether the server is started by root. */
+  asRoot: boolean;
   address: string | undefined;
   port: number;
   wsPort: number | undefined;
@@ -48,7 +50,7 @@ export function mosquittoFiles(options: MosquittoOptions, place: MosquittoPlace)
     `allow_anonymous ${options.users === undefined}`,
   ];
   // Started as root it would become the user "mosquitto", who may not read the files of the test.
-  if (process.getuid?.() === 0) lines.push('user root');
+  if (place.asRoot) lines.push('user root');
   if (options.users) lines.push(`password_file ${put('passwords', passwordFile(options.users))}`);
   if (options.acl) lines.push(`acl_file ${put('acl', `${options.acl.join('\n')}\n`)}`);
   if (options.persistence) {

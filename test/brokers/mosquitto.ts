@@ -50,7 +50,12 @@ function listening({ port, wsPort }: Ports) {
 
 async function fromBinary(found: Found, options: MosquittoOptions, ports: Ports): Promise<Controls> {
   const directory = await mkdtemp(join(tmpdir(), 'commlib-mosquitto-'));
-  const files = mosquittoFiles(options, { directory, address: '127.0.0.1', ...ports });
+  const files = mosquittoFiles(options, {
+    directory,
+    asRoot: process.getuid?.() === 0,
+    address: '127.0.0.1',
+    ...ports,
+  });
   for (const [name, content] of files) {
     const path = join(directory, name);
     await writeFile(path, content, { mode: 0o600 });
@@ -76,6 +81,7 @@ async function fromBinary(found: Found, options: MosquittoOptions, ports: Ports)
 async function inDocker(found: Found, options: MosquittoOptions, ports: Ports): Promise<Controls> {
   const inside: MosquittoPlace = {
     directory: '/mosquitto/config',
+    asRoot: true,
     address: undefined,
     port: 1883,
     wsPort: ports.wsPort === undefined ? undefined : 9001,
