@@ -1,4 +1,5 @@
 /** What a transport can do, as data; what it cannot, with the reason. */
+import type { Delivery } from './transport.js';
 
 /** Something a transport cannot do, and why not: the reason is shown in errors and in the support table. */
 export interface Missing {
@@ -8,29 +9,37 @@ export interface Missing {
 /** Either the way a transport can do something, or why it cannot. */
 export type Capability<T = true> = T | Missing;
 
-/** Do services of one name share the requests, or does each get all of them? */
-export type ServeMode = 'compete' | 'all';
+/** Do services of one name share the requests, does each get all of them, or can there be only one? */
+export type ServeMode = 'compete' | 'all' | 'exclusive';
+
+/** A capability that some ways of delivering have and others do not (on Redis, PUBLISH has no headers and Streams do). */
+export type PerDelivery = Capability<readonly [Delivery, ...Delivery[]]>;
+
+/** Both ways of delivering. */
+export const BOTH: readonly [Delivery, ...Delivery[]] = ['at-most-once', 'at-least-once'];
 
 /** What one connection of a transport can do. Asking for what is missing is an {@link UnsupportedError} at creation. */
 export interface Capabilities {
   /** The broker keeps the last message of a topic for later subscribers. */
   readonly retained: Capability;
-  /** Metadata travels beside the payload. */
-  readonly headers: Capability;
+  /** Metadata travels beside the payload: {@link Headers}. */
+  readonly headers: PerDelivery;
   /** Messages carry an ordering key. */
-  readonly keys: Capability;
+  readonly keys: PerDelivery;
   /** The broker drops messages older than asked. */
-  readonly expiry: Capability;
-  /** Subscribers of one group share its messages; `emulated` where our own code does the sharing. */
+  readonly expiry: PerDelivery;
+  /** `+` and `#` in subscriptions; `emulated` where our own code finds the topics. */
+  readonly wildcards: Capability<'native' | 'emulated'>;
+  /** At-most-once subscribers of one group share its messages; `emulated` where our own code does the sharing. */
   readonly groups: Capability<'native' | 'emulated'>;
   /** Acknowledge after the handler, redelivery after a loss. */
   readonly atLeastOnce: Capability<'native' | 'emulated'>;
   /** A negative settlement makes the broker deliver the message again. */
   readonly redelivery: Capability<'native' | 'emulated'>;
   /** `Inbound.attempt` is known. */
-  readonly attempts: Capability;
+  readonly attempts: PerDelivery;
   /** Subscriptions may read what was sent before they existed. */
-  readonly replay: Capability;
+  readonly replay: PerDelivery;
   /** The wire's own way of serving comes first. */
   readonly serveModes: readonly [ServeMode, ...ServeMode[]];
   /** The broker's matching of `+` and `#` is exactly ours; otherwise core matches again. */

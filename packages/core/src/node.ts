@@ -16,6 +16,7 @@ import type { NodeEvent, TransportEvent, TransportStatus } from './status.js';
 import type { Transport } from './transport.js';
 import { Deadlines } from './util/deadlines.js';
 import { EventStream } from './util/event-stream.js';
+import { getOrMake } from './util/get-or-make.js';
 import { randomHex } from './util/random.js';
 
 /** Options of a {@link Node}. */
@@ -256,8 +257,7 @@ export class Node implements AsyncDisposable {
   ): RPCClient<R, Text> {
     this.#assertRunning();
     const prefix = options.inboxPrefix ?? this.#options.inboxPrefix;
-    let box = this.#boxes.get(prefix);
-    if (box === undefined) this.#boxes.set(prefix, (box = new ReplyBox(this.#host, prefix)));
+    const box = getOrMake(this.#boxes, prefix, () => new ReplyBox(this.#host, prefix));
     return new RPCClient<R, Text>(this.#host, box, procedure, options);
   }
 

@@ -51,13 +51,17 @@ export interface Inbound {
   readonly correlationId?: string | undefined;
   /** Kept by the broker from before the subscription, not sent now. */
   readonly retained: boolean;
-  /** The broker says that it may have delivered this message before. */
-  readonly redelivered: boolean;
+  /** The broker says that it may have sent this message before (which is not that it was handled before). */
+  readonly redelivered?: boolean | undefined;
   /** How many times the message was delivered, from 1, where the broker counts. */
   readonly attempt?: number | undefined;
   /** Where the message lies in a log (Kafka offset, stream id). */
   readonly position?: string | undefined;
-  /** Present exactly on at-least-once subscriptions. Only the first call counts; a call after a reconnect is void. */
+  /**
+   * Present where the transport waits to hear: on at-least-once subscriptions always, on services where the broker
+   * counts unanswered requests. Core calls it exactly once for every message that has it, also for one it refused.
+   * Only the first call counts; a call after a reconnect is void.
+   */
   settle?(outcome: Settlement): void;
 }
 
@@ -95,10 +99,27 @@ export interface ServeOptions {
   readonly native?: NativeOptions | undefined;
 }
 
+/** How an intake ends. */
+export interface IntakeCloseOptions {
+  /** At-least-once: also ends the durable group at the broker, with whatever it still holds. Default false. */
+  readonly forget?: boolean | undefined;
+}
+
 /** A live subscription or service. */
 export interface Intake {
-  /** Nothing is delivered after `close` was called; it resolves when the broker has confirmed, or at once when offline. */
-  close(): Promise<void>;
+  /**
+   * Nothing is delivered after `close` was called. What was delivered before may still be settled; it resolves when all
+   * of that is settled and the broker has confirmed, or at once when offline. A durable group stays, and goes on
+   * collecting, unless `forget` is given.
+   */
+  close(options?: IntakeCloseOptions): Promise<void>;
+}
+
+/** How an inbox is opened. */
+export interface InboxOptions {
+  /** Reply addresses begin with this. Default: the transport's own choice. */
+  readonly prefix?: string | undefined;
+  readonly native?: NativeOptions | undefined;
 }
 
 /** Where one answer is to go: an address, and a correlation where the address alone does not tell calls apart. */
@@ -113,7 +134,10 @@ export interface ReplyTarget {
  * core fails them when it hears of the loss.
  */
 export interface Inbox {
-  /** A reply target never used before. Its `correlationId` is what `Inbound.correlationId` of the answers will say. */
+  /**
+   * A reply target never used before. Its `correlationId` is what tells its answers: by `Inbound.correlationId`, or, with
+   * `capabilities.correlation` `envelope`, by a field of the envelope that core reads, and then `Inbound.correlationId` is absent.
+   */
   claim(): ReplyTarget & { readonly correlationId: string };
   /**
    * Sends a request, point to point (not the fan-out of `publish`). Rejects at once with {@link NotConnectedError}
@@ -195,14 +219,14 @@ export interface Transport {
    * Opens a reply inbox whose addresses begin with `prefix`, or with the transport's own choice.
    * When it resolves, no answer to a request sent through it is missed while connected.
    */
-  openInbox(
-    options: { readonly prefix?: string | undefined },
-    onReply: (message: Inbound) => void,
-  ): Promise<Inbox>;
+  openInbox(options: InboxOptions, onReply: (message: Inbound) => void): Promise<Inbox>;
 
   /** Takes requests sent to an address. When it resolves, no request sent afterwards is missed while connected. */
   serve(address: string, options: ServeOptions, onRequest: (request: Inbound) => void): Promise<Intake>;
 
-  /** Answers a request. The target is the request's own, from its metadata or from its envelope. */
-  respond(target: ReplyTarget, payload: Uint8Array): Promise<void>;
+  /**
+   * Answers a request. The target is the request's own: what its metadata says comes before what its envelope says.
+   * Rejects with {@link NotConnectedError} while offline: an answer is never kept for later.
+   */
+  respond(request: Inbound, target: ReplyTarget, payload: Uint8Array): Promise<void>;
 }

@@ -79,7 +79,7 @@ function number(value: number, asStrings: boolean): string {
 }
 
 function text(value: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: 0x7f is written raw, everything above is escaped
+  // 0x7f is written raw, everything above is escaped.
   const escaped = JSON.stringify(value).replace(
     /[\u0080-\uffff]/g,
     (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,

@@ -55,7 +55,8 @@ export class Message<T, P = AnyParameters> {
     return this.#inbound.retained;
   }
 
-  get redelivered(): boolean {
+  /** The broker may have sent it before. */
+  get redelivered(): boolean | undefined {
     return this.#inbound.redelivered;
   }
 

@@ -1,21 +1,32 @@
 /** Asking for what a transport cannot do is a typed error at creation, never silence. */
-import type { Missing } from '../capabilities.js';
+import type { Capability, PerDelivery } from '../capabilities.js';
 import type { TopicContract } from '../contract.js';
 import { StateError, UnsupportedError } from '../errors.js';
-import type { SendOptions, ServeOptions, SubscribeOptions, Transport } from '../transport.js';
+import { isPattern } from '../names/name.js';
+import type { Delivery, SendOptions, ServeOptions, SubscribeOptions, Transport } from '../transport.js';
 
-function need(transport: Transport, capability: true | string | Missing, what: string): void {
-  if (typeof capability === 'object')
-    throw new UnsupportedError(`${what} over ${transport.protocol}`, capability.missing);
+function need(
+  transport: Transport,
+  capability: Capability<true | string> | PerDelivery,
+  what: string,
+  delivery?: Delivery,
+): void {
+  const unsupported = (reason: string) => new UnsupportedError(`${what} over ${transport.protocol}`, reason);
+  if (typeof capability !== 'object') return;
+  if ('missing' in capability) throw unsupported(capability.missing);
+  if (delivery !== undefined && !capability.includes(delivery)) {
+    throw unsupported(`only with ${capability.join(' or ')} delivery`);
+  }
 }
 
 /** Throws {@link UnsupportedError} for an option of a message the transport cannot honour. */
 export function requireSendOptions(transport: Transport, options: SendOptions): void {
   const can = transport.capabilities;
+  const { delivery = 'at-most-once' } = options;
   if (options.retain) need(transport, can.retained, 'retained messages');
-  if (options.headers !== undefined) need(transport, can.headers, 'message headers');
-  if (options.key !== undefined) need(transport, can.keys, 'message keys');
-  if (options.expiresInMs !== undefined) need(transport, can.expiry, 'message expiry');
+  if (options.headers !== undefined) need(transport, can.headers, 'message headers', delivery);
+  if (options.key !== undefined) need(transport, can.keys, 'message keys', delivery);
+  if (options.expiresInMs !== undefined) need(transport, can.expiry, 'message expiry', delivery);
   if (options.delivery === 'at-least-once') need(transport, can.atLeastOnce, 'at-least-once delivery');
 }
 
@@ -26,9 +37,16 @@ export function requireSubscription(
   options: Pick<SubscribeOptions, 'group' | 'start'>,
 ): void {
   const can = transport.capabilities;
-  if (options.group !== undefined) need(transport, can.groups, 'subscription groups');
+  if (options.group !== undefined)
+    need(
+      transport,
+      contract.delivery === 'at-most-once' ? can.groups : can.atLeastOnce,
+      'subscription groups',
+    );
   if (options.start !== undefined && options.start !== 'new')
-    need(transport, can.replay, 'reading what was sent before');
+    need(transport, can.replay, 'reading what was sent before', contract.delivery);
+  if (contract.name.kind === 'commlib' || isPattern(contract.name))
+    need(transport, can.wildcards, 'wildcards');
   if (contract.delivery === 'at-least-once') {
     need(transport, can.atLeastOnce, 'at-least-once delivery');
     if (options.group === undefined) {

@@ -3,9 +3,11 @@
  * at-least-once queues with redelivery and attempt counts, competing and copying services. It can be killed and started
  * again, which is what tests want of it.
  */
+
 import type { ServeMode } from '../capabilities.js';
 import { FilterTree, matches } from '../names/matcher.js';
 import type { Headers, Inbound, SendOptions, Settlement, SubscribeOptions } from '../transport.js';
+import { getOrMake } from '../util/get-or-make.js';
 
 /** A connection, as the broker sees it. */
 export interface BrokerClient {
@@ -228,9 +230,10 @@ export class MemoryBroker {
 
   /** @internal */
   serve(address: string, mode: ServeMode, consumer: Consumer): () => void {
-    let service = this.#services.get(address);
-    if (service === undefined)
-      this.#services.set(address, (service = { copying: [], competing: { members: [], turn: 0 } }));
+    const service = getOrMake(this.#services, address, () => ({
+      copying: [],
+      competing: { members: [], turn: 0 },
+    }));
     const members = mode === 'all' ? service.copying : service.competing.members;
     members.push(consumer);
     const message = this.#retained.get(address);

@@ -1,5 +1,5 @@
 /** The in-memory transport: the test double with the real semantics. */
-import type { Capabilities } from '../capabilities.js';
+import { BOTH, type Capabilities } from '../capabilities.js';
 import {
   BufferFullError,
   ClosedError,
@@ -14,6 +14,7 @@ import type {
   ConnectOptions,
   Inbound,
   Inbox,
+  InboxOptions,
   Intake,
   NameMapping,
   ReplyTarget,
@@ -51,13 +52,14 @@ const names: NameMapping = {
 
 const capabilities: Capabilities = {
   retained: true,
-  headers: true,
-  keys: true,
-  expiry: true,
+  headers: BOTH,
+  keys: BOTH,
+  expiry: BOTH,
+  wildcards: 'native',
   groups: 'native',
   atLeastOnce: 'native',
   redelivery: 'native',
-  attempts: true,
+  attempts: ['at-least-once'],
   replay: { missing: 'the in-memory broker keeps no log' },
   serveModes: ['compete', 'all'],
   exactFilters: true,
@@ -138,10 +140,7 @@ class MemoryTransport implements Transport, BrokerClient {
     return this.#attach(() => this.#broker.serve(address, options.mode ?? 'compete', consumer));
   }
 
-  async openInbox(
-    options: { readonly prefix?: string | undefined },
-    onReply: (message: Inbound) => void,
-  ): Promise<Inbox> {
+  async openInbox(options: InboxOptions, onReply: (message: Inbound) => void): Promise<Inbox> {
     const address = `${options.prefix === undefined ? '' : `${options.prefix}/`}rpc-${randomHex()}`;
     const consumer: Consumer = { receive: onReply, maxInFlight: Number.POSITIVE_INFINITY };
     const intake = this.#attach(() => this.#broker.openInbox(address, consumer));
@@ -157,7 +156,7 @@ class MemoryTransport implements Transport, BrokerClient {
     };
   }
 
-  async respond(target: ReplyTarget, payload: Uint8Array): Promise<void> {
+  async respond(_request: Inbound, target: ReplyTarget, payload: Uint8Array): Promise<void> {
     this.#assertReady();
     this.#broker.send(target.replyTo, payload, { correlationId: target.correlationId });
   }

@@ -1,4 +1,5 @@
 /** The one wildcard grammar: `+` is one level, `#` the rest including none; neither matches a first level that begins with `$`. */
+import { getOrMake } from '../util/get-or-make.js';
 
 /** Does an address, given as levels, satisfy a filter, given as levels? */
 export function matches(filter: readonly string[], address: readonly string[]): boolean {
@@ -29,11 +30,10 @@ export class FilterTree<T> {
     let branch = this.#root;
     for (const level of filter) {
       branch.children ??= new Map();
-      let next = branch.children.get(level);
-      if (next === undefined) branch.children.set(level, (next = { children: undefined, values: undefined }));
-      branch = next;
+      branch = getOrMake(branch.children, level, () => ({ children: undefined, values: undefined }));
     }
-    (branch.values ??= new Set()).add(value);
+    branch.values ??= new Set();
+    branch.values.add(value);
   }
 
   /** Takes a value away, and the branches that are empty then. */

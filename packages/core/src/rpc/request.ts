@@ -42,7 +42,7 @@ export class Request<T, P = AnyParameters> {
     ) as P;
   }
 
-  get redelivered(): boolean {
+  get redelivered(): boolean | undefined {
     return this.#inbound.redelivered;
   }
 }

@@ -3,6 +3,7 @@
  * twice. Our own clients number their reply addresses (`inbox/17`), so those cost one bit each; any other address is
  * kept whole.
  */
+import { getOrMake } from '../util/get-or-make.js';
 
 const BITS_PER_BLOCK = 4096;
 
@@ -48,15 +49,13 @@ export class SeenRequests {
   }
 
   #repeatedNumber(prefix: string, number: number, now: number): boolean {
-    let blocks = this.#numbered.get(prefix);
-    if (blocks === undefined) this.#numbered.set(prefix, (blocks = new Map()));
-    const index = Math.floor(number / BITS_PER_BLOCK);
-    let block = blocks.get(index);
-    if (block === undefined) {
-      // A block costs half a kilobyte: a flood of made-up numbers must not cost more than a flood of made-up names.
-      if (++this.#blocks > this.#limit / 4) this.#turn(now, true);
-      blocks.set(index, (block = { bits: new Uint32Array(BITS_PER_BLOCK / 32), touched: now }));
-    }
+    // A block costs half a kilobyte: a flood of made-up numbers must not cost more than a flood of made-up names.
+    if (this.#blocks > this.#limit / 4) this.#turn(now, true);
+    const blocks = getOrMake(this.#numbered, prefix, () => new Map<number, Block>());
+    const block = getOrMake(blocks, Math.floor(number / BITS_PER_BLOCK), () => {
+      this.#blocks++;
+      return { bits: new Uint32Array(BITS_PER_BLOCK / 32), touched: now };
+    });
     block.touched = now;
     const bit = number % BITS_PER_BLOCK;
     const word = bit >>> 5;

@@ -83,7 +83,7 @@ export class RPCService<R extends RpcContract<Text>, Text extends string = strin
     this.#lane = new Lane({
       concurrency: options.concurrency ?? 64,
       keyOf: () => undefined,
-      run: (job) => this.#handle(job),
+      run: (job) => (job.inbound.settle ? this.#work(job) : this.#handle(job)),
     });
   }
 
@@ -114,56 +114,59 @@ export class RPCService<R extends RpcContract<Text>, Text extends string = strin
 
   #take(inbound: Inbound): void {
     this.#host.counters.received++;
-    if (inbound.retained) {
-      return this.#drop(
-        inbound,
-        new RefusedRequestError('RETAINED_REQUEST', 'a request kept by the broker was not executed'),
-      );
-    }
     try {
-      const read = after(plainPayload(this.#host, inbound.payload), (payload) =>
+      if (inbound.retained) {
+        throw new RefusedRequestError('RETAINED_REQUEST', 'a request kept by the broker was not executed');
+      }
+      const accepted = after(plainPayload(this.#host, inbound.payload), (payload) =>
         this.#accept(payload, inbound),
       );
-      if (read instanceof Promise) read.catch((error) => this.#drop(inbound, error));
+      if (accepted instanceof Promise) accepted.catch((error) => this.#refuse(inbound, error));
     } catch (error) {
-      this.#drop(inbound, error);
+      this.#refuse(inbound, error);
     }
   }
 
-  #accept(payload: Uint8Array, inbound: Inbound): void {
+  #accept(payload: Uint8Array, inbound: Inbound): undefined {
     const envelope = readEnvelope(this.#host.codec, payload);
     const target = targetOf(inbound, envelope);
     if (target === undefined) {
-      return this.#drop(
-        inbound,
-        new RefusedRequestError('NO_REPLY_ADDRESS', 'a request without a reply address was not executed'),
-      );
+      throw new RefusedRequestError('NO_REPLY_ADDRESS', 'a request without a reply address was not executed');
     }
-    if (
-      this.#seen.repeated(
-        target.correlationId === undefined ? target.replyTo : `${target.replyTo}\0${target.correlationId}`,
-      )
-    ) {
-      return this.#drop(
-        inbound,
-        new RefusedRequestError(
-          'REPEATED_REQUEST',
-          `a request with a reply address seen before was not executed again`,
-        ),
-      );
+    const identity = this.#identity(target);
+    if (identity !== undefined && this.#seen.repeated(identity)) {
+      throw new RefusedRequestError('REPEATED_REQUEST', 'a request that came before was not executed again');
     }
     const job = { inbound, envelope, target };
-    if (envelope.dataMissing && this.#options.missingData !== 'empty') {
-      const error = new DecodeError('MALFORMED', 'the request has no data');
-      this.#drop(inbound, error);
-      void this.#fail(job, error);
-    } else if (this.#lane.waiting >= this.#maxQueued) {
-      const error = new CommlibError('OVERLOADED', `${this.address} has ${this.#maxQueued} requests waiting`);
-      this.#drop(inbound, error);
-      void this.#fail(job, error);
-    } else {
+    const hindrance = this.#hindrance(envelope);
+    if (hindrance === undefined) {
       this.#lane.push(job);
+      return;
     }
+    this.#refuse(inbound, hindrance);
+    void this.#fail(job, hindrance);
+  }
+
+  /** Why a request that can be answered is not executed. */
+  #hindrance({ dataMissing }: Envelope): CommlibError | undefined {
+    if (dataMissing && this.#options.missingData !== 'empty')
+      return new DecodeError('MALFORMED', 'the request has no data');
+    if (this.#lane.waiting < this.#maxQueued) return undefined;
+    return new CommlibError('OVERLOADED', `${this.address} has ${this.#maxQueued} requests waiting`);
+  }
+
+  /**
+   * What tells one request from another: the reply address where it is new for each call, else the correlation id within
+   * it. Without either (commlib-py's AMQP client) repetitions cannot be told from calls, and all are executed.
+   */
+  #identity({ replyTo, correlationId }: ReplyTarget): string | undefined {
+    if (this.#host.transport.capabilities.correlation === 'address') return replyTo;
+    return correlationId === undefined ? undefined : `${replyTo}/${correlationId}`;
+  }
+
+  async #work(job: Job): Promise<void> {
+    await this.#handle(job);
+    job.inbound.settle?.('ack');
   }
 
   #handle(job: Job): Promise<void> {
@@ -226,8 +229,8 @@ export class RPCService<R extends RpcContract<Text>, Text extends string = strin
     const correlation =
       host.transport.capabilities.correlation === 'envelope' ? job.target.correlationId : undefined;
     const payload = host.envelopes.write(data, '', correlation, error);
-    if (host.compress === undefined) return host.transport.respond(job.target, payload);
-    return host.compress(payload).then((small) => host.transport.respond(job.target, small));
+    if (host.compress === undefined) return host.transport.respond(job.inbound, job.target, payload);
+    return host.compress(payload).then((small) => host.transport.respond(job.inbound, job.target, small));
   }
 
   #invalid(job: Job, error: unknown): Promise<void> {
@@ -264,6 +267,11 @@ export class RPCService<R extends RpcContract<Text>, Text extends string = strin
         error: known,
       });
     }
+  }
+
+  #refuse(inbound: Inbound, error: unknown): void {
+    this.#drop(inbound, error);
+    inbound.settle?.('reject');
   }
 
   #drop(inbound: Inbound, error: unknown): void {

@@ -2,6 +2,7 @@
  * Deadlines for many calls with few timers: one per distinct duration, not one per call (a timer per call costs as much
  * as the parsing of a message). Entries of one duration expire in the order they were made.
  */
+import { getOrMake } from './get-or-make.js';
 
 /** One waiting deadline. */
 export interface Deadline {
@@ -90,11 +91,10 @@ export class Deadlines {
 
   /** Calls `expire` once after `ms`, unless cancelled. */
   after(ms: number, expire: () => void): Deadline {
-    let list = this.#lists.get(ms);
-    if (list === undefined) {
+    const list = getOrMake(this.#lists, ms, () => {
       for (const [duration, old] of this.#lists) if (old.empty) this.#lists.delete(duration);
-      this.#lists.set(ms, (list = new DurationList(ms)));
-    }
+      return new DurationList(ms);
+    });
     return list.add(expire);
   }
 
