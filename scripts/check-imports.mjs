@@ -100,15 +100,17 @@ function sourcesIn(folder) {
   });
 }
 
-/** `import … from 'x'`, `export … from 'x'`, `import 'x'`, `import('x')`, `require('x')`, also of types. */
+/** `import … from 'x'`, `export … from 'x'`, `import 'x'` at the start of a line, as Biome writes them; `import('x')`, `require('x')`. */
 const importPattern =
-  /(?:\b(?:import|export)\b[^'"`;()]*?\bfrom\s*|\bimport\s*|\b(?:import|require)\s*\(\s*)(['"])([^'"\n]+)\1/g;
+  /(?:^(?:import|export)\b[^'"`;()]*?\bfrom\s*|^import\s*|\b(?:import|require)\s*\(\s*)(['"])([^'"\n]+)\1/gm;
+/** A string, which may contain what looks like a comment, or a comment. */
+const stringOrComment = /'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`|\/\*[\s\S]*?\*\/|\/\/.*/g;
 
 function importsOf(file) {
-  // Examples in comments import as they like. Newlines stay, for the line numbers; `://` is no comment.
-  const code = readFileSync(file, 'utf8')
-    .replace(/\/\*[\s\S]*?\*\//g, (comment) => comment.replace(/[^\n]/g, ' '))
-    .replace(/(^|[^:'"`])\/\/.*$/gm, '$1');
+  // Examples in comments import as they like. Their newlines stay, for the line numbers.
+  const code = readFileSync(file, 'utf8').replace(stringOrComment, (text) =>
+    text.startsWith('/') ? text.replace(/[^\n]/g, ' ') : text,
+  );
   return [...code.matchAll(importPattern)].map((match) => ({
     specifier: match[2],
     line: code.slice(0, match.index + match[0].length).split('\n').length,

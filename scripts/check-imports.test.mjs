@@ -113,6 +113,9 @@ test('imports in comments and strings are nobody’s business', () => {
     "/** @example\n * import mqtt from 'mqtt';\n */",
     "// import mqtt from 'mqtt';",
     "export const url = 'mqtt://from';",
+    "call('import', { from: 'mqtt' });",
+    "const a = 'topics/*';",
+    "const b = '*/';",
   ].join('\n');
   expect(checkImports(repository({ 'packages/core/src/x.ts': content }))).toEqual([]);
 });

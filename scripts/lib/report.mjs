@@ -25,7 +25,8 @@ export function readReport({ root, tests, brokers, required, failedChecks, exitC
   const suites = new Map();
   for (const file of tests?.testResults ?? []) {
     const path = relative(root, file.name).split(sep).join('/');
-    const name = path.startsWith('packages/') ? `${path.split('/', 2).join('/')} (unit)` : path;
+    const unit = /^(packages\/[^/]+|scripts)\//.exec(path);
+    const name = unit ? `${unit[1]} (unit)` : path;
     const suite = suites.get(name) ?? { passed: 0, failed: 0, skipped: 0 };
     suites.set(name, suite);
     if (file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed')) {

@@ -1,8 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { brokerNames, findAll, foundVariable } from './find.js';
 import { logVariable } from './record.js';
 import { deskVariable, rabbitmqDesk } from './shared.js';
@@ -14,9 +12,11 @@ import { deskVariable, rabbitmqDesk } from './shared.js';
 export default async function setUp(): Promise<() => Promise<void>> {
   const all = await findAll();
   process.env[foundVariable] = JSON.stringify(all);
-  process.env[logVariable] ??= join(tmpdir(), `commlib-brokers-${process.pid}.jsonl`);
-  const found = Object.fromEntries(brokerNames.map((name) => [name, all[`${name} false`]]));
-  writeFileSync(process.env[logVariable], `${JSON.stringify({ found })}\n`);
+  const log = process.env[logVariable];
+  if (log !== undefined) {
+    const found = Object.fromEntries(brokerNames.map((name) => [name, all[`${name} false`]]));
+    writeFileSync(log, `${JSON.stringify({ found })}\n`);
+  }
 
   const rabbitmq = rabbitmqDesk();
   const server = createServer((request, response) => {

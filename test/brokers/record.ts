@@ -12,12 +12,12 @@ export interface Use {
   why?: string;
 }
 
-/** The file that collects the uses; the global set-up names it. */
+/** The file that collects the uses; `scripts/test.mjs` names it. */
 export const logVariable = 'COMMLIB_BROKER_LOG';
 /** The test file that is running; the set-up file of the integration project names it. */
 export const suiteVariable = 'COMMLIB_SUITE';
 
-/** Notes that the running suite uses a broker. Does nothing outside a test run. */
+/** Notes that the running suite uses a broker. Does nothing outside `npm test`. */
 export function recordUse(use: Omit<Use, 'suite'>): void {
   const log = process.env[logVariable];
   const suite = process.env[suiteVariable];
