@@ -1,1 +1,7 @@
-export {};
+/**
+ * MQTT 3.1.1 and 5 for commlib, in Node and in browsers.
+ *
+ * @module
+ */
+export { mqtt } from './mqtt.js';
+export type { MqttOptions, MqttTlsOptions, MqttWill } from './options.js';

@@ -1,0 +1,26 @@
+/** Payloads and keys in the form mqtt.js wants, without copying. */
+
+/** Node's `Buffer`, absent in browsers, where mqtt.js brings its own and takes any `Uint8Array`. */
+const NodeBuffer = (globalThis as { Buffer?: typeof Buffer }).Buffer;
+
+/** The same memory as a `Buffer`. */
+export function asBuffer(bytes: Uint8Array): Buffer {
+  if (NodeBuffer === undefined) return unwrapped(bytes);
+  return NodeBuffer.isBuffer(bytes)
+    ? bytes
+    : NodeBuffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** In browsers: mqtt-packet measures and writes any `Uint8Array`; only its types ask for a `Buffer`. */
+function unwrapped(bytes: Uint8Array): Buffer {
+  return bytes as Buffer;
+}
+
+/** PEM text stays text; bytes become buffers. */
+export function asBuffers(
+  pem: string | Uint8Array | readonly (string | Uint8Array)[],
+): string | Buffer | Buffer[] {
+  if (typeof pem === 'string') return pem;
+  if (pem instanceof Uint8Array) return asBuffer(pem);
+  return pem.map((one) => asBuffer(typeof one === 'string' ? new TextEncoder().encode(one) : one));
+}

@@ -1,0 +1,54 @@
+/** Which version to speak: 5 first, 3.1.1 when the broker refuses it, and what was found out is remembered. */
+import { CommlibError } from '@commlib/core';
+import { isClosedBeforeConnack, isVersionRefusal } from './errors.js';
+import { Link, type LinkOptions } from './link.js';
+import type { MqttConfig } from './options.js';
+
+/** What is known of the broker's version; lives as long as the transport. */
+export class Negotiation {
+  #next: 5 | 4;
+  /** Version 3.1.1 may be tried when 5 does not work. */
+  #mayFallBack: boolean;
+  /** Version 5 has worked: a link closed early means something else then. */
+  #proven = false;
+
+  constructor(wanted: 5 | 4 | 'auto') {
+    this.#next = wanted === 4 ? 4 : 5;
+    this.#mayFallBack = wanted === 'auto';
+  }
+
+  get version(): 5 | 4 {
+    return this.#next;
+  }
+
+  /** True when 3.1.1 should be tried after this failure of a connection with version 5. */
+  fallsBack(error: unknown): boolean {
+    if (!this.#mayFallBack || this.#next === 4 || !CommlibError.is(error)) return false;
+    return isVersionRefusal(error) || (!this.#proven && isClosedBeforeConnack(error));
+  }
+
+  worked(version: 5 | 4): void {
+    this.#next = version;
+    this.#proven = true;
+  }
+}
+
+/** Opens a link in the version that works. Rejects with what the broker or the network said. */
+export async function connectLink(
+  config: MqttConfig,
+  negotiation: Negotiation,
+  signal: AbortSignal,
+  options: Omit<LinkOptions, 'version'>,
+): Promise<Link> {
+  const attempt = async (version: 5 | 4): Promise<Link> => {
+    const link = await Link.open(config, { ...options, version }, signal);
+    negotiation.worked(version);
+    return link;
+  };
+  try {
+    return await attempt(negotiation.version);
+  } catch (error) {
+    if (!negotiation.fallsBack(error) || signal.aborted) throw error;
+    return attempt(4);
+  }
+}

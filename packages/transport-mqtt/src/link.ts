@@ -1,0 +1,343 @@
+/**
+ * One connection to the broker, from CONNECT to its end. mqtt.js does the framing; reconnecting, buffering and
+ * resubscribing, which it does in ways of its own, are switched off. A link that ended is thrown away.
+ */
+import { type CommlibError, ConnectionError } from '@commlib/core';
+import mqtt, {
+  type IClientOptions,
+  type IClientPublishOptions,
+  type IPublishPacket,
+  type MqttClient,
+} from 'mqtt';
+import { asBuffer, asBuffers } from './bytes.js';
+import { closedBeforeConnack, disconnectError, linkError, publishError, subscribeError } from './errors.js';
+import type { MqttConfig } from './options.js';
+import { PacketIds } from './packet-ids.js';
+
+/** What a link is made with, apart from the configuration. */
+export interface LinkOptions {
+  readonly version: 5 | 4;
+  readonly clientId: string;
+  /** A session the broker keeps over connections, and the most unacknowledged messages it shall have under way to us. */
+  readonly session?: { readonly expirySeconds: number; readonly receiveMaximum: number } | undefined;
+  readonly will?: IClientOptions['will'] | undefined;
+  readonly onMessage: (link: Link, packet: IPublishPacket) => void;
+  /** Sees each PUBLISH before mqtt.js does; may change it. */
+  readonly onArrival?: ((link: Link, packet: IPublishPacket) => void) | undefined;
+  /** Called once, when a link that was open is no more. */
+  readonly onEnd: (link: Link, error: CommlibError) => void;
+}
+
+/** What the broker said in its CONNACK that it can do; 3.1.1 brokers say nothing. */
+export interface ServerLimits {
+  readonly receiveMaximum: number;
+  readonly maximumPacketSize: number;
+  readonly maximumQoS: 0 | 1 | 2;
+  readonly retain: boolean;
+  readonly sharedSubscriptions: boolean;
+  readonly subscriptionIdentifiers: boolean;
+}
+
+/** How to subscribe to one filter. */
+export interface LinkSubscription {
+  readonly filter: string;
+  readonly qos: 0 | 1 | 2;
+  /** MQTT 5: comes back with each message of this subscription. */
+  readonly identifier?: number | undefined;
+  /** MQTT 5: 1 asks for retained messages only when the subscription is new. */
+  readonly retainHandling?: 0 | 1 | 2 | undefined;
+}
+
+const DONE = Promise.resolve();
+/** A broker that confirms no SUBSCRIBE in this time is taken for dead. */
+const ACK_TIMEOUT_MS = 30_000;
+
+export class Link {
+  readonly version: 5 | 4;
+  readonly #config: MqttConfig;
+  readonly #options: LinkOptions;
+  readonly #client: MqttClient;
+  readonly #ids = new PacketIds();
+  #limits: ServerLimits = { ...LIMITS_OF_3 };
+  #open = false;
+  #end: CommlibError | undefined;
+  #opening: { resolve: () => void; reject: (error: CommlibError) => void } | undefined;
+  #drain: { promise: Promise<void>; resolve: () => void; reject: (error: CommlibError) => void } | undefined;
+  readonly #closed: Promise<void>;
+
+  /** Connects. Rejects with the reason; nothing is left open then. */
+  static async open(config: MqttConfig, options: LinkOptions, signal: AbortSignal): Promise<Link> {
+    signal.throwIfAborted();
+    const link = new Link(config, options);
+    const abort = () =>
+      link.abandon(new ConnectionError('CONNECTION_FAILED', `${config.target}: the attempt was interrupted`));
+    signal.addEventListener('abort', abort, { once: true });
+    try {
+      await new Promise<void>((resolve, reject) => {
+        link.#opening = { resolve, reject };
+        if (link.#end) reject(link.#end);
+      });
+      return link;
+    } finally {
+      signal.removeEventListener('abort', abort);
+    }
+  }
+
+  private constructor(config: MqttConfig, options: LinkOptions) {
+    this.#config = config;
+    this.#options = options;
+    this.version = options.version;
+    try {
+      this.#client = mqtt.connect(clientOptions(config, options, this.#ids));
+    } catch (error) {
+      // A certificate or key that TLS cannot read.
+      throw new ConnectionError(
+        'TLS_FAILED',
+        `${config.target}: ${error instanceof Error ? error.message : String(error)}`,
+        {
+          cause: error,
+          permanent: true,
+        },
+      );
+    }
+    const client = this.#client;
+    client.on('error', (error) => this.abandon(linkError(error, config.target, this.#open)));
+    client.stream.on('error', (error: unknown) => this.abandon(linkError(error, config.target, this.#open)));
+    this.#closed = new Promise((resolve) => {
+      client.on('close', () => {
+        this.abandon(this.#open ? lost(config.target) : closedBeforeConnack(config.target));
+        resolve();
+      });
+    });
+    client.on('disconnect', (packet) => this.abandon(disconnectError(packet.reasonCode ?? 0, config.target)));
+    client.on('message', (_topic, _payload, packet) => {
+      if (this.#end === undefined) options.onMessage(this, packet);
+    });
+    if (options.onArrival) {
+      const arrive = options.onArrival;
+      client.on('packetreceive', (packet) => {
+        if (packet.cmd === 'publish') arrive(this, packet);
+      });
+    }
+    client.on('connect', (connack) => {
+      if (this.#end) return;
+      // mqtt.js leaves Nagle's algorithm on: with it a QoS 1 round trip takes 40 to 90 ms instead of less than one.
+      if ('setNoDelay' in client.stream && typeof client.stream.setNoDelay === 'function')
+        client.stream.setNoDelay(true);
+      if (options.version === 5) this.#limits = limitsOf(connack.properties);
+      this.#open = true;
+      this.#opening?.resolve();
+    });
+  }
+
+  get limits(): ServerLimits {
+    return this.#limits;
+  }
+
+  get alive(): boolean {
+    return this.#end === undefined;
+  }
+
+  /** The connection takes bytes faster than it can send them. */
+  get congested(): boolean {
+    return this.#client.stream.writableNeedDrain === true;
+  }
+
+  /** QoS 0: written at once; the promise waits only while the connection is congested. */
+  send(topic: string, payload: Uint8Array, options: IClientPublishOptions): Promise<void> {
+    // Without a callback: with one, mqtt.js adds a listener per message while congested.
+    this.#client.publish(topic, asBuffer(payload), options);
+    return this.#client.stream.writableNeedDrain ? this.drained() : DONE;
+  }
+
+  /** QoS 1 and 2: calls back when the broker has confirmed or refused; never after the link's end. */
+  sendConfirmed(
+    topic: string,
+    payload: Uint8Array,
+    options: IClientPublishOptions,
+    done: (error?: CommlibError) => void,
+  ): void {
+    this.#client.publish(topic, asBuffer(payload), options, (error) => {
+      if (this.#end) return;
+      if (!error) return done();
+      const code = 'code' in error && typeof error.code === 'number' ? error.code : undefined;
+      done(code === undefined ? linkError(error, this.#config.target, true) : publishError(code, topic));
+    });
+  }
+
+  /** Resolves when the connection takes bytes again: one listener, however many wait. */
+  drained(): Promise<void> {
+    if (this.#end) return Promise.reject(this.#end);
+    if (!this.congested) return DONE;
+    if (!this.#drain) {
+      let resolve: () => void = () => {};
+      let reject: (error: CommlibError) => void = () => {};
+      const promise = new Promise<void>((yes, no) => {
+        resolve = yes;
+        reject = no;
+      });
+      promise.catch(() => {}); // Nobody may be waiting any more.
+      this.#drain = { promise, resolve, reject };
+      this.#client.stream.once('drain', () => {
+        this.#drain = undefined;
+        resolve();
+      });
+    }
+    return this.#drain.promise;
+  }
+
+  /** Resolves with the QoS granted once the broker has confirmed; rejects when it refuses or the link ends. */
+  async subscribe(subscription: LinkSubscription): Promise<number> {
+    const { filter, qos, identifier, retainHandling } = subscription;
+    const options = {
+      qos,
+      ...(retainHandling === undefined ? {} : { rh: retainHandling }),
+      ...(identifier === undefined ? {} : { properties: { subscriptionIdentifier: identifier } }),
+    };
+    const [granted] = await this.#acknowledged<readonly number[]>(`SUBSCRIBE ${filter}`, (done) =>
+      this.#client.subscribe(filter, options, (error, _grants, packet) => {
+        // A refusal comes as an error with the SUBACK, and is judged below.
+        if (packet) done(undefined, codesOf(packet));
+        else done(error ?? undefined);
+      }),
+    );
+    if (granted === undefined || granted >= 128) throw subscribeError(granted ?? 128, filter);
+    return granted;
+  }
+
+  /** MQTT 3.1.1: many filters in one packet. The results are QoS granted or refusals (128 and above). */
+  subscribeMany(filters: ReadonlyMap<string, 0 | 1 | 2>): Promise<readonly number[]> {
+    const wanted: Record<string, { qos: 0 | 1 | 2 }> = Object.create(null);
+    for (const [filter, qos] of filters) wanted[filter] = { qos };
+    return this.#acknowledged<readonly number[]>('SUBSCRIBE', (done) =>
+      this.#client.subscribe(wanted, (error, _grants, packet) => {
+        if (packet) done(undefined, codesOf(packet));
+        else done(error ?? undefined);
+      }),
+    );
+  }
+
+  async unsubscribe(filter: string): Promise<void> {
+    await this.#acknowledged<true>(`UNSUBSCRIBE ${filter}`, (done) =>
+      this.#client.unsubscribe(filter, (error) => done(error, true)),
+    );
+  }
+
+  /** Bytes of our own onto the stream: a complete packet. */
+  writeRaw(packet: Uint8Array): void {
+    if (this.#end === undefined) this.#client.stream.write(packet);
+  }
+
+  /** Says DISCONNECT, so that the broker forgets the will, and closes; by force when that takes too long. */
+  async close(deadlineMs: number): Promise<void> {
+    if (this.#end) return;
+    this.#end = lost(this.#config.target);
+    // Not end(true): mqtt.js ignores it while an end() is under way.
+    const timer = setTimeout(() => this.#client.stream.destroy(), deadlineMs);
+    // mqtt.js's own end() waits for confirmations that may never come: what is still unconfirmed is taken away first.
+    for (const id of Object.keys(this.#client.outgoing)) this.#client.removeOutgoingMessage(Number(id));
+    this.#client.end(false);
+    await this.#closed;
+    clearTimeout(timer);
+    this.#drain?.reject(this.#end);
+  }
+
+  /** Ends the link at once, for this reason; the first one counts. */
+  abandon(error: CommlibError): void {
+    if (this.#end) return;
+    this.#end = error;
+    this.#client.end(true);
+    this.#drain?.reject(error);
+    if (this.#open) this.#options.onEnd(this, error);
+    else this.#opening?.reject(error);
+  }
+
+  #acknowledged<T>(
+    what: string,
+    send: (done: (error: Error | undefined, result?: T) => void) => void,
+  ): Promise<T> {
+    if (this.#end) return Promise.reject(this.#end);
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.abandon(new ConnectionError('CONNECTION_LOST', `${this.#config.target}: no answer to ${what}`));
+      }, ACK_TIMEOUT_MS);
+      send((error, result) => {
+        clearTimeout(timer);
+        if (this.#end) reject(this.#end);
+        else if (error || result === undefined) reject(linkError(error, this.#config.target, true));
+        else resolve(result);
+      });
+    });
+  }
+}
+
+function codesOf(packet: { readonly granted: readonly unknown[] }): number[] {
+  return packet.granted.map((code) => (typeof code === 'number' ? code : 128));
+}
+
+function lost(target: string): ConnectionError {
+  return new ConnectionError('CONNECTION_LOST', `${target}: the connection was lost`);
+}
+
+const LIMITS_OF_3: ServerLimits = {
+  receiveMaximum: 65_535,
+  maximumPacketSize: 268_435_455,
+  maximumQoS: 2,
+  retain: true,
+  sharedSubscriptions: false,
+  subscriptionIdentifiers: false,
+};
+
+/** What a CONNACK of MQTT 5 leaves out has the default of its §3.2.2.3. */
+function limitsOf(properties: MqttClient['serverProperties']): ServerLimits {
+  const qos = properties?.maximumQoS;
+  return {
+    receiveMaximum: properties?.receiveMaximum ?? LIMITS_OF_3.receiveMaximum,
+    maximumPacketSize: properties?.maximumPacketSize ?? LIMITS_OF_3.maximumPacketSize,
+    maximumQoS: qos === 0 || qos === 1 ? qos : 2,
+    retain: properties?.retainAvailable !== false,
+    sharedSubscriptions: properties?.sharedSubscriptionAvailable !== false,
+    subscriptionIdentifiers: properties?.subscriptionIdentifiersAvailable !== false,
+  };
+}
+
+function clientOptions(config: MqttConfig, options: LinkOptions, ids: PacketIds): IClientOptions {
+  const { tls } = config;
+  const session = options.session;
+  return {
+    protocol: config.protocol,
+    host: config.host,
+    hostname: config.host.includes(':') && config.path ? `[${config.host}]` : config.host,
+    port: config.port,
+    ...(config.path ? { path: config.path, wsOptions: { ...config.wsOptions } } : {}),
+    protocolVersion: options.version,
+    clientId: options.clientId,
+    clean: session === undefined,
+    ...(config.username === undefined ? {} : { username: config.username }),
+    ...(config.password === undefined ? {} : { password: config.password }),
+    ...(tls.ca === undefined ? {} : { ca: asBuffers(tls.ca) }),
+    ...(tls.cert === undefined ? {} : { cert: asBuffers(tls.cert) }),
+    ...(tls.key === undefined ? {} : { key: asBuffers(tls.key) }),
+    ...(tls.passphrase === undefined ? {} : { passphrase: tls.passphrase }),
+    ...(tls.servername === undefined ? {} : { servername: tls.servername }),
+    ...(tls.rejectUnauthorized === undefined ? {} : { rejectUnauthorized: tls.rejectUnauthorized }),
+    ...(options.will ? { will: options.will } : {}),
+    keepalive: config.keepaliveSeconds,
+    connectTimeout: config.connectTimeoutMs,
+    reconnectPeriod: 0,
+    resubscribe: false,
+    queueQoSZero: false,
+    messageIdProvider: ids,
+    log: () => {},
+    ...(options.version === 5
+      ? {
+          properties: {
+            maximumPacketSize: config.maxPacketBytes,
+            ...(session
+              ? { sessionExpiryInterval: session.expirySeconds, receiveMaximum: session.receiveMaximum }
+              : { receiveMaximum: 65_535 }),
+          },
+        }
+      : {}),
+  };
+}

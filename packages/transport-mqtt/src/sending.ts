@@ -1,0 +1,72 @@
+/** What a publish option means on this link: mqtt.js's options, or why not. */
+import { type CommlibError, type SendOptions, UnsupportedError } from '@commlib/core';
+import type { IClientPublishOptions } from 'mqtt';
+import type { Link } from './link.js';
+import type { MqttConfig } from './options.js';
+
+declare module '@commlib/core' {
+  interface NativeOptions {
+    /** `qos`: quality of service of a publisher, a subscription or a service, where the delivery does not say enough. */
+    mqtt?: { readonly qos?: 0 | 1 | 2 | undefined } | undefined;
+  }
+}
+
+/** The plain case, at most once, shared by all such messages. */
+export const PLAIN: IClientPublishOptions = { qos: 0, retain: false };
+
+/** Fixed header, topic length, identifier and the length of the properties, at most. */
+const OVERHEAD = 16;
+
+/**
+ * Checks what was asked against what the broker can do, as far as it has said so yet.
+ * @throws {@link UnsupportedError}
+ */
+export function publishOptions(
+  options: SendOptions,
+  link: Link | undefined,
+  config: MqttConfig,
+): IClientPublishOptions {
+  const keep = options.delivery === 'at-least-once';
+  const qos = options.native?.mqtt?.qos ?? (keep ? 1 : 0);
+  const retain = options.retain === true;
+  if (options.key !== undefined) throw new UnsupportedError('the option key', 'MQTT has no ordering keys');
+  if (keep && qos === 0) throw new UnsupportedError('at-least-once', 'not with quality of service 0');
+  if (link) {
+    const { maximumQoS } = link.limits;
+    if (qos > maximumQoS)
+      throw new UnsupportedError(`quality of service ${qos}`, `the broker allows at most ${maximumQoS}`);
+    if (retain && !link.limits.retain)
+      throw new UnsupportedError('the option retain', 'the broker retains nothing');
+  }
+  const { headers, expiresInMs } = options;
+  if (headers === undefined && expiresInMs === undefined)
+    return qos === 0 && !retain ? PLAIN : { qos, retain };
+  if ((link?.version ?? config.version) === 4)
+    throw new UnsupportedError(headers ? 'headers' : 'expiry', NEEDS_5);
+  return {
+    qos,
+    retain,
+    properties: {
+      ...(headers ? { userProperties: { ...headers } } : {}),
+      ...(expiresInMs === undefined ? {} : { messageExpiryInterval: expirySeconds(expiresInMs) }),
+    },
+  };
+}
+
+/** Why a capability is missing on 3.1.1. */
+export const NEEDS_5 = 'MQTT 3.1.1 has none; it takes a broker (and the option version) of MQTT 5';
+
+/** Whole seconds, rounded up: a message shall not vanish earlier than asked. */
+function expirySeconds(ms: number): number {
+  return Math.min(0xffff_ffff, Math.max(1, Math.ceil(ms / 1000)));
+}
+
+/** Why a message is too large for the broker, which would end the connection over it; otherwise undefined. */
+export function tooLarge(link: Link, topic: string, payload: Uint8Array): CommlibError | undefined {
+  const limit = link.limits.maximumPacketSize;
+  if (payload.length + topic.length * 3 + OVERHEAD <= limit) return undefined;
+  return new UnsupportedError(
+    `a message of ${payload.length} bytes to ${topic}`,
+    `the broker takes packets of up to ${limit} bytes`,
+  );
+}
