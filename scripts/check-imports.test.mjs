@@ -58,6 +58,12 @@ test.each([
     "export {\n  X,\n} from 'mqtt';",
     /x\.ts:3: core may import only/,
   ],
+  [
+    'an import after what looks like a comment',
+    'packages/core/src/x.ts',
+    "const a = 'b/*';\nimport 'mqtt';\nconst c = '*/';",
+    /x\.ts:2: core may import only/,
+  ],
   ['core imports for the effect', 'packages/core/src/x.ts', "import 'mqtt';", /core may import only/],
   [
     'core imports a transport',
