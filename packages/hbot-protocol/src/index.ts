@@ -5,6 +5,17 @@
  * @module
  */
 
+export { HbotBridge } from './bridge/bridge.js';
+export { type Clock, ManualClock, systemClock } from './bridge/clock.js';
+export type { ExternalEventHandler, NamedExternalEvent } from './bridge/external-events.js';
+export {
+  type CommandHandler,
+  type CommandHandlers,
+  CommandRejected,
+  type HandlerReply,
+} from './bridge/handlers.js';
+export type { BridgeConnection, BridgeGates, HbotBridgeOptions } from './bridge/options.js';
+export { type BotPublishers, LOG_LEVELS, type LogOptions } from './bridge/publishers.js';
 export { HbotClient, type ScriptTopicOptions } from './client/client.js';
 export type { ConfigParam } from './client/commands.js';
 export { HbotCommandError, HbotNoReplyError } from './client/errors.js';

@@ -1,0 +1,29 @@
+/** External events, given to whoever listens for their name. */
+import type { ExternalEvent } from '../schemas/streams.js';
+
+/** An external event with its name: `order.market`. */
+export interface NamedExternalEvent extends ExternalEvent {
+  readonly name: string;
+}
+
+/** Called for each external event, one after the other. */
+export type ExternalEventHandler = (event: NamedExternalEvent) => void | Promise<void>;
+
+/** Listeners by name; `*` hears all. As in Hummingbot there are no partial wildcards. */
+export class ExternalEventListeners {
+  readonly #byName = new Map<string, Set<ExternalEventHandler>>();
+
+  /** Returns how to stop listening. */
+  add(name: string, handler: ExternalEventHandler): () => void {
+    const key = name === '*' ? name : name.replaceAll('/', '.');
+    const handlers = this.#byName.get(key) ?? new Set();
+    this.#byName.set(key, handlers.add(handler));
+    return () => handlers.delete(handler);
+  }
+
+  async call(event: NamedExternalEvent): Promise<void> {
+    for (const name of [event.name, '*']) {
+      for (const handler of [...(this.#byName.get(name) ?? [])]) await handler(event);
+    }
+  }
+}
