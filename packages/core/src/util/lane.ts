@@ -1,27 +1,27 @@
 /**
- * Runs the handler of a subscription or service: one message at a time, or up to `concurrency`, and then in order per
- * key. A handler that does not wait costs no queue and no promise.
+ * Runs the handler of a subscription or service: one item at a time, or up to `concurrency`, and then in order per key.
+ * A handler that does not wait costs no queue and no promise.
  */
-
-/** One thing to do; a promise means that it is not done yet. */
-export type Work<T> = (item: T) => void | Promise<void>;
+import { Fifo } from './fifo.js';
 
 /** How a lane works. */
 export interface LaneOptions<T> {
   readonly concurrency: number;
   /** Items with the same key run one after the other, in order. `undefined`: no order asked for. */
   readonly keyOf: (item: T) => string | undefined;
-  /** Does the work. Must not throw or reject: failures are its own business. */
-  readonly run: Work<T>;
+  /** Does the work; a promise means that it is not done yet. Must not throw or reject: failures are its own business. */
+  readonly run: (item: T) => void | Promise<void>;
 }
 
 /** A queue with a bounded number of workers. */
 export class Lane<T> {
   readonly #options: LaneOptions<T>;
-  #waiting: T[] = [];
-  #head = 0;
+  /** Items that may begin as soon as a worker is free: of each key only the first. */
+  readonly #ready = new Fifo<T>();
+  /** Keys with an item that is ready or running, and the items of theirs that come after it. */
+  readonly #behind = new Map<string, Fifo<T>>();
+  #blocked = 0;
   #running = 0;
-  readonly #busy = new Set<string>();
   #idle: (() => void)[] = [];
 
   constructor(options: LaneOptions<T>) {
@@ -30,40 +30,43 @@ export class Lane<T> {
 
   /** Items not yet begun. */
   get waiting(): number {
-    return this.#waiting.length - this.#head;
-  }
-
-  /** Items begun and not done. */
-  get running(): number {
-    return this.#running;
+    return this.#ready.length + this.#blocked;
   }
 
   push(item: T): void {
-    if (this.waiting === 0 && this.#admits(item)) this.#begin(item);
-    else this.#waiting.push(item);
-  }
-
-  /** Takes the oldest waiting item out. */
-  shift(): T | undefined {
-    if (this.waiting === 0) return undefined;
-    const item = this.#waiting[this.#head] as T;
-    this.#waiting[this.#head] = undefined as T; // let it go now, not when the array is cut
-    if (++this.#head > 1024 && this.#head * 2 > this.#waiting.length) {
-      this.#waiting = this.#waiting.slice(this.#head);
-      this.#head = 0;
-    } else if (this.#head === this.#waiting.length) {
-      this.#waiting = [];
-      this.#head = 0;
+    const key = this.#keyOf(item);
+    if (key !== undefined) {
+      const behind = this.#behind.get(key);
+      if (behind) {
+        behind.push(item);
+        this.#blocked++;
+        return;
+      }
+      this.#behind.set(key, new Fifo());
     }
-    return item;
+    if (this.#running >= this.#options.concurrency || this.#ready.length > 0) {
+      this.#ready.push(item);
+      return;
+    }
+    this.#begin(item, key);
+    // The work may have pushed more, and be done already.
+    if (this.#ready.length > 0) this.#next();
   }
 
-  /** Everything that waits, taken out. */
-  drain(): T[] {
-    const rest = this.#waiting.slice(this.#head);
-    this.#waiting = [];
-    this.#head = 0;
-    return rest;
+  /** Takes out the item that waits longest for a worker. */
+  shift(): T | undefined {
+    const item = this.#ready.shift();
+    if (item !== undefined) {
+      this.#follow(this.#keyOf(item));
+      return item;
+    }
+    for (const behind of this.#behind.values()) {
+      const blocked = behind.shift();
+      if (blocked === undefined) continue;
+      this.#blocked--;
+      return blocked;
+    }
+    return undefined;
   }
 
   /** Resolves when nothing waits and nothing runs. */
@@ -72,67 +75,50 @@ export class Lane<T> {
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
-  #key(item: T): string | undefined {
+  #keyOf(item: T): string | undefined {
     return this.#options.concurrency > 1 ? this.#options.keyOf(item) : undefined;
   }
 
-  #admits(item: T): boolean {
-    if (this.#running >= this.#options.concurrency) return false;
-    const key = this.#key(item);
-    return key === undefined || !this.#busy.has(key);
-  }
-
-  #begin(item: T): void {
-    const key = this.#key(item);
+  #begin(item: T, key: string | undefined): void {
     this.#running++;
-    if (key !== undefined) this.#busy.add(key);
     const result = this.#options.run(item);
     if (result === undefined) {
-      this.#finish(key, false);
+      this.#finish(key);
     } else {
-      const done = () => this.#finish(key, true);
+      const done = () => {
+        this.#finish(key);
+        this.#next();
+      };
       result.then(done, done);
     }
   }
 
-  #finish(key: string | undefined, later: boolean): void {
+  #finish(key: string | undefined): void {
     this.#running--;
-    if (key !== undefined) this.#busy.delete(key);
-    // A handler that did not wait was started by push() or by the loop below, which goes on by itself.
-    if (later) this.#next();
-    if (this.#running === 0 && this.waiting === 0 && this.#idle.length > 0) {
-      const idle = this.#idle;
-      this.#idle = [];
-      for (const resolve of idle) resolve();
+    this.#follow(key);
+    if (this.#running > 0 || this.waiting > 0 || this.#idle.length === 0) return;
+    const idle = this.#idle;
+    this.#idle = [];
+    for (const resolve of idle) resolve();
+  }
+
+  /** The next item of a key may begin. */
+  #follow(key: string | undefined): void {
+    if (key === undefined) return;
+    const next = this.#behind.get(key)?.shift();
+    if (next === undefined) {
+      this.#behind.delete(key);
+      return;
     }
+    this.#blocked--;
+    this.#ready.push(next);
   }
 
   #next(): void {
-    while (this.waiting > 0 && this.#running < this.#options.concurrency) {
-      const item = this.#waiting[this.#head] as T;
-      if (this.#admits(item)) {
-        this.shift();
-        this.#begin(item);
-        continue;
-      }
-      // The oldest waits for its key: look further for one whose key is free, leaving the order per key as it is.
-      if (!this.#beginLater()) return;
+    while (this.#running < this.#options.concurrency) {
+      const item = this.#ready.shift();
+      if (item === undefined) return;
+      this.#begin(item, this.#keyOf(item));
     }
-  }
-
-  #beginLater(): boolean {
-    const blocked = new Set<string>();
-    for (let i = this.#head; i < this.#waiting.length; i++) {
-      const item = this.#waiting[i] as T;
-      const key = this.#key(item);
-      if (key !== undefined && (blocked.has(key) || this.#busy.has(key))) {
-        blocked.add(key);
-        continue;
-      }
-      this.#waiting.splice(i, 1);
-      this.#begin(item);
-      return true;
-    }
-    return false;
   }
 }

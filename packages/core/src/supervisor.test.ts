@@ -1,0 +1,137 @@
+import { describe, expect, test } from 'vitest';
+import { ConnectionError } from './errors.js';
+import type { TransportStatus } from './status.js';
+import { Supervisor } from './supervisor.js';
+
+const refused = () => new ConnectionError('CONNECTION_REFUSED', 'refused');
+const banned = () => new ConnectionError('AUTHENTICATION_FAILED', 'bad password', { permanent: true });
+
+function supervise(open: (attempt: number, signal: AbortSignal) => Promise<void>) {
+  const states: TransportStatus[] = [];
+  let attempts = 0;
+  const supervisor = new Supervisor({
+    target: 'test://broker',
+    open: (signal) => open(++attempts, signal),
+    backoff: { minMs: 1, maxMs: 4 },
+  });
+  const start = (o: { timeoutMs?: number; failFast?: boolean; signal?: AbortSignal } = {}) =>
+    supervisor.start({
+      timeoutMs: 5_000,
+      failFast: false,
+      ...o,
+      onEvent: (event) => event.type === 'status' && states.push(event.status),
+    });
+  return { supervisor, start, states, names: () => states.map((s) => s.state), attempts: () => attempts };
+}
+
+describe('the first connection', () => {
+  test('is tried until it works', async () => {
+    const { start, names } = supervise(async (n) => {
+      if (n < 3) throw refused();
+    });
+    await start();
+    expect(names()).toEqual(['connecting', 'connecting', 'connecting', 'ready']);
+  });
+
+  test('failFast rejects with the first failure, and closes', async () => {
+    const { start, supervisor } = supervise(async () => {
+      throw refused();
+    });
+    await expect(start({ failFast: true })).rejects.toMatchObject({ code: 'CONNECTION_REFUSED' });
+    expect(supervisor.status.state).toBe('closed');
+  });
+
+  test('a permanent error ends it at once', async () => {
+    const { start, attempts } = supervise(async () => {
+      throw banned();
+    });
+    await expect(start()).rejects.toMatchObject({ code: 'AUTHENTICATION_FAILED' });
+    expect(attempts()).toBe(1);
+  });
+
+  test('the timeout says why, also when an attempt hangs', async () => {
+    const { start } = supervise(async (n, signal) => {
+      if (n === 1) throw refused();
+      await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    });
+    await expect(start({ timeoutMs: 40 })).rejects.toMatchObject({
+      code: 'TIMEOUT',
+      message: expect.stringContaining('test://broker'),
+    });
+  });
+
+  test('an abort signal ends it', async () => {
+    const abort = new AbortController();
+    const { start } = supervise(async () => {
+      abort.abort(new Error('enough'));
+      throw refused();
+    });
+    await expect(start({ signal: abort.signal })).rejects.toMatchObject({ code: 'ABORTED' });
+  });
+
+  test('a thrown value that is no error of ours becomes one', async () => {
+    const { start } = supervise(async () => {
+      throw new Error('odd');
+    });
+    await expect(start({ failFast: true })).rejects.toMatchObject({
+      code: 'CONNECTION_FAILED',
+      message: expect.stringContaining('odd'),
+    });
+  });
+});
+
+describe('a lost connection', () => {
+  test('comes back by itself', async () => {
+    let up = true;
+    const { start, supervisor, names, states } = supervise(async () => {
+      if (!up) throw refused();
+    });
+    await start();
+    up = false;
+    supervisor.lost(refused());
+    supervisor.lost(refused());
+    await expect.poll(() => names().filter((n) => n === 'reconnecting').length).toBeGreaterThan(2);
+    up = true;
+    await expect.poll(() => supervisor.ready).toBe(true);
+    expect(states.at(-1)).toMatchObject({ state: 'ready', reconnects: 1 });
+    expect(states.find((s) => s.state === 'reconnecting')).toMatchObject({
+      attempt: 1,
+      error: { code: 'CONNECTION_REFUSED' },
+    });
+  });
+
+  test('that is lost while it is being restored is tried again', async () => {
+    const { start, supervisor, names } = supervise(async (n, signal) => {
+      if (n !== 2) return;
+      queueMicrotask(() => supervisor.lost(refused()));
+      await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    });
+    await start();
+    supervisor.lost(refused());
+    await expect.poll(() => names().at(-1)).toBe('ready');
+    expect(names()).toEqual(['connecting', 'ready', 'reconnecting', 'reconnecting', 'ready']);
+  });
+
+  test('ends for good with a permanent error', async () => {
+    const { start, supervisor, states } = supervise(async (n) => {
+      if (n > 1) throw banned();
+    });
+    await start();
+    supervisor.lost(refused());
+    await expect.poll(() => supervisor.status.state).toBe('closed');
+    expect(states.at(-1)).toMatchObject({ state: 'closed', error: { code: 'AUTHENTICATION_FAILED' } });
+  });
+
+  test('closing ends the pause and the attempts', async () => {
+    const { start, supervisor, attempts } = supervise(async (n) => {
+      if (n > 1) throw refused();
+    });
+    await start();
+    supervisor.lost(refused());
+    supervisor.close();
+    const before = attempts();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(attempts()).toBe(before);
+    expect(supervisor.status).toEqual({ state: 'closed', error: undefined });
+  });
+});

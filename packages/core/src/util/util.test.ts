@@ -1,0 +1,160 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { Deadlines } from './deadlines.js';
+import { EventStream } from './event-stream.js';
+import { Lane } from './lane.js';
+
+describe('deadlines', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  test('each expires in its time, whatever the order they were made in', () => {
+    const deadlines = new Deadlines();
+    const expired: string[] = [];
+    deadlines.after(50, () => expired.push('50'));
+    deadlines.after(10, () => expired.push('10'));
+    vi.advanceTimersByTime(5);
+    deadlines.after(10, () => expired.push('15'));
+    vi.advanceTimersByTime(6);
+    expect(expired).toEqual(['10']);
+    vi.advanceTimersByTime(100);
+    expect(expired).toEqual(['10', '15', '50']);
+  });
+
+  test('a cancelled one never does, and many cost one timer', () => {
+    const deadlines = new Deadlines();
+    const expired: number[] = [];
+    const made = Array.from({ length: 1000 }, (_, i) => deadlines.after(20, () => expired.push(i)));
+    expect(vi.getTimerCount()).toBe(1);
+    for (const [i, deadline] of made.entries()) if (i % 2 === 0) deadline.cancel();
+    made[1]?.cancel();
+    made[1]?.cancel();
+    made[999]?.cancel();
+    vi.advanceTimersByTime(100);
+    expect(expired.length).toBe(498);
+    expect(expired).toEqual([...expired].sort((a, b) => a - b));
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('clear() forgets them all', () => {
+    const deadlines = new Deadlines();
+    deadlines.after(20, () => expect.unreachable());
+    deadlines.clear();
+    expect(vi.getTimerCount()).toBe(0);
+    vi.advanceTimersByTime(100);
+  });
+});
+
+describe('lane', () => {
+  interface Item {
+    readonly key: string;
+    readonly n: number;
+    readonly done: Promise<void>;
+    release(): void;
+  }
+
+  function item(key: string, n: number): Item {
+    let release = () => {};
+    const done = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    return { key, n, done, release };
+  }
+
+  test('one at a time, in order', async () => {
+    const begun: number[] = [];
+    const items = [0, 1, 2].map((n) => item('k', n));
+    const lane = new Lane<Item>({
+      concurrency: 1,
+      keyOf: (i) => i.key,
+      run: (i) => (begun.push(i.n), i.done),
+    });
+    for (const i of items) lane.push(i);
+    expect(begun).toEqual([0]);
+    for (const i of items) i.release();
+    await lane.idle();
+    expect(begun).toEqual([0, 1, 2]);
+  });
+
+  test('with concurrency, keys run side by side and each in order', async () => {
+    const begun: string[] = [];
+    const items = [item('a', 1), item('a', 2), item('b', 1), item('a', 3), item('b', 2), item('c', 1)];
+    const lane = new Lane<Item>({
+      concurrency: 2,
+      keyOf: (i) => i.key,
+      run: (i) => (begun.push(i.key + i.n), i.done),
+    });
+    for (const i of items) lane.push(i);
+    expect(begun).toEqual(['a1', 'b1']);
+    items[2]?.release();
+    await expect.poll(() => begun).toEqual(['a1', 'b1', 'c1']);
+    for (const i of items) i.release();
+    await lane.idle();
+    const order = (key: string) => begun.filter((b) => b.startsWith(key));
+    expect([order('a'), order('b'), order('c')]).toEqual([['a1', 'a2', 'a3'], ['b1', 'b2'], ['c1']]);
+  });
+
+  test('work that does not wait is done at once', () => {
+    const seen: number[] = [];
+    const lane = new Lane<number>({ concurrency: 1, keyOf: () => undefined, run: (n) => void seen.push(n) });
+    for (let n = 0; n < 10_000; n++) lane.push(n);
+    expect(seen.length).toBe(10_000);
+  });
+
+  test('work that brings more work leaves none behind', () => {
+    const seen: number[] = [];
+    const lane: Lane<number> = new Lane({
+      concurrency: 1,
+      keyOf: () => undefined,
+      run: (n) => {
+        if (n < 5) lane.push(n + 1);
+        seen.push(n);
+      },
+    });
+    lane.push(0);
+    expect(seen).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(lane.waiting).toBe(0);
+  });
+
+  test('a long queue is worked off without a deep stack, and oldest first', async () => {
+    const seen: number[] = [];
+    let release = () => {};
+    const first = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const lane = new Lane<number>({
+      concurrency: 1,
+      keyOf: () => undefined,
+      run: (n) => (n === 0 ? first : void seen.push(n)),
+    });
+    for (let n = 0; n < 100_000; n++) lane.push(n);
+    expect(lane.shift()).toBe(1);
+    release();
+    await lane.idle();
+    expect(seen.length).toBe(99_998);
+    expect(seen[0]).toBe(2);
+  });
+});
+
+describe('event stream', () => {
+  test('every reader gets every event from when it began, then the end', async () => {
+    const stream = new EventStream<number>();
+    const early = stream.read();
+    stream.emit(1);
+    const late = stream.read();
+    stream.emit(2);
+    stream.end();
+    expect(await all(early)).toEqual([1, 2]);
+    expect(await all(late)).toEqual([2]);
+    expect(await all(stream.read())).toEqual([]);
+  });
+});
+
+async function all<T>(source: AsyncIterable<T>): Promise<T[]> {
+  const items: T[] = [];
+  for await (const item of source) items.push(item);
+  return items;
+}
