@@ -12,6 +12,11 @@ export function runPnpm(args, options = {}) {
   return run('npx', ['-y', pnpm, ...args], { ...options, env: { ...process.env, CI: 'true' } });
 }
 
+const packages = readdirSync(join(root, 'packages'))
+  .sort()
+  .map((name) => `packages/${name}`)
+  .filter((folder) => existsSync(join(root, folder, 'package.json')));
+const workspaces = ['.', ...packages, 'test', 'docs'];
 const stamp = join(root, 'node_modules/.commlib-install');
 
 /** Changes whenever an install has something to do. */
@@ -19,25 +24,17 @@ function fingerprint() {
   const hash = createHash('sha256').update(
     `${process.platform} ${process.arch} ${process.versions.modules}\n`,
   );
-  const manifests = [
-    'pnpm-lock.yaml',
-    'pnpm-workspace.yaml',
-    'package.json',
-    'test/package.json',
-    'docs/package.json',
-  ];
-  for (const name of readdirSync(join(root, 'packages')).sort())
-    manifests.push(`packages/${name}/package.json`);
-  for (const path of manifests) {
-    if (existsSync(join(root, path))) hash.update(`${path}\n`).update(readFileSync(join(root, path)));
-  }
+  const manifests = workspaces.map((folder) => join(folder, 'package.json'));
+  manifests.push('pnpm-lock.yaml', 'pnpm-workspace.yaml');
+  for (const path of manifests) hash.update(`${path}\n`).update(readFileSync(join(root, path)));
   return hash.digest('hex');
 }
 
 /** Installs the dependencies if they are missing or not those of the lock file. Resolves with whether it went well. */
 export async function install() {
   const wanted = fingerprint();
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return true;
+  const complete = workspaces.every((folder) => existsSync(join(root, folder, 'node_modules')));
+  if (complete && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return true;
   const good = await step('install', () => runPnpm(['install', '--frozen-lockfile']));
   if (good) writeFileSync(stamp, wanted);
   return good;
@@ -45,5 +42,5 @@ export async function install() {
 
 /** Compiles every package. */
 export function build() {
-  return step('build', () => tool('typescript', 'bin/tsc', ['-b', 'packages/cli']));
+  return step('build', () => tool('typescript', 'bin/tsc', ['-b', ...packages]));
 }
