@@ -175,7 +175,14 @@ describe('at least once', () => {
     const [a, b] = [await start(broker), await start(broker)];
     const wait = gate();
     const seen = { a: 0, b: [] as number[] };
-    await a.subscribe(work, async () => (seen.a++, wait.opened), { group: 'g' });
+    await a.subscribe(
+      work,
+      () => {
+        seen.a++;
+        return wait.opened;
+      },
+      { group: 'g' },
+    );
     for (let n = 0; n < 3; n++) await b.publisher(work).publish({ n });
     await expect.poll(() => seen.a).toBe(1);
     await b.subscribe(work, ({ n }) => void seen.b.push(n), { group: 'g' });

@@ -70,7 +70,10 @@ describe('the envelope', () => {
     const seen: unknown[] = [];
     const codec = {
       contentType: 'x/y',
-      encode: (v: unknown) => (seen.push(v), new Uint8Array()),
+      encode: (v: unknown) => {
+        seen.push(v);
+        return new Uint8Array();
+      },
       decode: () => null,
     };
     new EnvelopeWriter(codec, { timestamps: 'ms', agent: 'a' }).write({ b: 2 }, 'r', 'c');
@@ -192,7 +195,10 @@ describe('a service', () => {
   ])('%s is reported once and not executed', async (_, body, code) => {
     const node = await start();
     let runs = 0;
-    await node.serve(echo, ({ n }) => (runs++, { n }));
+    await node.serve(echo, ({ n }) => {
+      runs++;
+      return { n };
+    });
     await raw(node, 'srv/echo', rawText(body));
     await node.client(echo).call({ n: 1 });
     expect(runs).toBe(1);
@@ -203,7 +209,10 @@ describe('a service', () => {
     const node = await start();
     let runs = 0;
     await raw(node, 'srv/echo', rawText('{"header":{"reply_to":"r/1"},"data":{"n":1}}'), { retain: true });
-    await node.serve(echo, ({ n }) => (runs++, { n }));
+    await node.serve(echo, ({ n }) => {
+      runs++;
+      return { n };
+    });
     await node.client(echo).call({ n: 1 });
     await raw(node, 'srv/echo', new Uint8Array(), { retain: true });
     expect(runs).toBe(1);
@@ -213,7 +222,10 @@ describe('a service', () => {
   test('executes one request once, however often it comes', async () => {
     const node = await start();
     let runs = 0;
-    await node.serve(echo, ({ n }) => (runs++, { n }));
+    await node.serve(echo, ({ n }) => {
+      runs++;
+      return { n };
+    });
     const request = { replyTo: 'box', correlationId: '5' };
     const inbox = await node.transport.openInbox({}, () => {});
     const payload = new EnvelopeWriter(json(), { timestamps: 'ms', agent: 'x' }).write({ n: 1 }, 'box');
@@ -399,7 +411,7 @@ test('middleware surrounds calls and services, outermost first, and may replace 
   const node = await start();
   const order: string[] = [];
   const tag = (name: string) => ({
-    async call(context: { data: unknown }, next: () => Promise<unknown>) {
+    async call(_: unknown, next: () => Promise<unknown>) {
       order.push(`${name} call`);
       const answer = await next();
       order.push(`${name} answered`);

@@ -70,7 +70,10 @@ describe('lane', () => {
     const lane = new Lane<Item>({
       concurrency: 1,
       keyOf: (i) => i.key,
-      run: (i) => (begun.push(i.n), i.done),
+      run: (i) => {
+        begun.push(i.n);
+        return i.done;
+      },
     });
     for (const i of items) lane.push(i);
     expect(begun).toEqual([0]);
@@ -85,7 +88,10 @@ describe('lane', () => {
     const lane = new Lane<Item>({
       concurrency: 2,
       keyOf: (i) => i.key,
-      run: (i) => (begun.push(i.key + i.n), i.done),
+      run: (i) => {
+        begun.push(i.key + i.n);
+        return i.done;
+      },
     });
     for (const i of items) lane.push(i);
     expect(begun).toEqual(['a1', 'b1']);
