@@ -56,12 +56,11 @@ export function readReport({ root, tests, brokers, required, failedChecks, exitC
       .filter(([, count]) => count > 0)
       .map(([key, count]) => `${count} ${key}`)
       .join(', ');
-    rows.push({
-      suite,
-      broker: [...used.keys()].join(', ') || '-',
-      source: [...new Set(used.values())].join(', ') || '-',
-      result: result || 'no tests',
-    });
+    // One line per broker; the suite and its result stand in the first.
+    const brokersOfSuite = used.size > 0 ? [...used] : [['-', '-']];
+    const lines = brokersOfSuite.map(([broker, source]) => ({ suite: '', broker, source, result: '' }));
+    Object.assign(lines[0], { suite, result: result || 'no tests' });
+    rows.push(lines);
   }
 
   const notRun = uses
@@ -97,7 +96,8 @@ export function printReport(
     source: 'how it was found',
     result: 'result',
   };
-  const table = [header, ...rows.sort((a, b) => (a.suite < b.suite ? -1 : 1))];
+  const sorted = rows.toSorted(([a], [b]) => (a.suite < b.suite ? -1 : 1));
+  const table = [header, ...sorted.flat()];
   const columns = ['suite', 'broker', 'source', 'result'];
   const width = Object.fromEntries(
     columns.map((key) => [key, Math.max(...table.map((row) => row[key].length))]),

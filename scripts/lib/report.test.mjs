@@ -28,6 +28,7 @@ test('counts, one row per package and per integration test, brokers beside them'
     brokers: [
       { found: { mosquitto: { found: true } } },
       { suite: 'test/e2e/watch.test.ts', broker: 'mosquitto', version: '2.0.11', source: 'binary' },
+      { suite: 'test/e2e/watch.test.ts', broker: 'aedes', version: '1.2.0', source: 'embedded' },
       { suite: 'test/e2e/watch.test.ts', broker: 'emqx', version: '-', source: 'missing', why: 'no Docker' },
     ],
   });
@@ -36,6 +37,7 @@ test('counts, one row per package and per integration test, brokers beside them'
   expect(lines).toContain(
     'test/e2e/watch.test.ts | mosquitto 2.0.11   | binary           | 1 passed, 1 skipped',
   );
+  expect(lines).toContain('                       | aedes 1.2.0        | embedded         |');
   expect(lines).toContain('  test/e2e/watch.test.ts on emqx: no Docker');
   expect(lines).toContain('  test/e2e/watch.test.ts: test 1');
   expect(lines.at(-1)).toBe('4 passed, 0 failed, 1 skipped');

@@ -27,8 +27,8 @@ export interface MosquittoOptions {
 /** Where the server finds its files and which ports it takes, as it sees them itself. */
 export interface MosquittoPlace {
   directory: string;
-  /** Whether the server is started by root. */
-  asRoot: boolean;
+  /** Whether the server is started by root; default false. */
+  asRoot?: boolean;
   address: string | undefined;
   port: number;
   wsPort: number | undefined;
