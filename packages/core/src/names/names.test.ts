@@ -110,7 +110,7 @@ describe('matching', () => {
     fc.assert(
       fc.property(fc.array(filter, { maxLength: 30 }), fc.array(fc.nat(29)), address, (filters, gone, at) => {
         const tree = new FilterTree<number>();
-        filters.forEach((f, i) => tree.add(f, i));
+        for (const [i, f] of filters.entries()) tree.add(f, i);
         const removed = new Set(gone.filter((i) => i < filters.length));
         for (const i of removed) tree.delete(filters[i] as string[], i);
         const found: number[] = [];
