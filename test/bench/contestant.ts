@@ -1,0 +1,117 @@
+/** A subject's process, as the measurement drives it. */
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { OwnedProcess } from '../interop/owned-process.js';
+import type { Measured } from './load.js';
+import type { Scenario, Subject } from './scenarios.js';
+
+const here = fileURLToPath(new URL('.', import.meta.url));
+
+/** Where a contestant is started. */
+export interface Place {
+  readonly url: string;
+  readonly port: number;
+  /** The Python with commlib-py. */
+  readonly python: string | undefined;
+  /** Folder for a CPU profile of each process. */
+  readonly profile: string | undefined;
+}
+
+export class Contestant {
+  readonly subject: Subject;
+  readonly #process: OwnedProcess;
+  #next: { resolve: (line: Line) => void; reject: (error: Error) => void } | undefined;
+  readonly #early: Line[] = [];
+
+  constructor(subject: Subject, scenario: Scenario, place: Place) {
+    this.subject = subject;
+    this.#process = new OwnedProcess({
+      ...commandOf(subject, scenario, place),
+      onLine: (text) => this.#take(text),
+    });
+    void this.#process.ended.then((end) => {
+      const tail = this.#process.errorTail;
+      this.#next?.reject(new Error(`${subject} in ${scenario.id} ended (${end})\n${tail}`));
+      this.#next = undefined;
+    });
+  }
+
+  /** Resolves when both ends are connected and subscribed. */
+  async ready(): Promise<void> {
+    await this.#line('ready');
+  }
+
+  async run(ms: number): Promise<Measured> {
+    this.#process.write(`${JSON.stringify({ ms })}\n`);
+    return measuredOf(await this.#line('measured'));
+  }
+
+  async stop(): Promise<void> {
+    await this.#process.stop();
+  }
+
+  async #line(event: string): Promise<Line> {
+    const line =
+      this.#early.shift() ??
+      (await new Promise<Line>((resolve, reject) => {
+        this.#next = { resolve, reject };
+        if (this.#process.end !== undefined) reject(new Error(`it has ended (${this.#process.end})`));
+      }));
+    if (line.event !== event) throw new Error(`${this.subject} said ${JSON.stringify(line)}, not ${event}`);
+    return line;
+  }
+
+  #take(text: string): void {
+    const line: Line = JSON.parse(text);
+    const next = this.#next;
+    this.#next = undefined;
+    if (next) next.resolve(line);
+    else this.#early.push(line);
+  }
+}
+
+type Line = Readonly<Record<string, unknown>>;
+
+function commandOf(subject: Subject, scenario: Scenario, place: Place): { command: string; args: string[] } {
+  if (subject === 'commlib-py') {
+    if (place.python === undefined) throw new Error('no Python');
+    const script = join(here, 'subjects', 'commlib_py.py');
+    return { command: place.python, args: [script, scenario.id, String(place.port)] };
+  }
+  const profile = place.profile
+    ? [
+        '--cpu-prof',
+        `--cpu-prof-dir=${place.profile}`,
+        `--cpu-prof-name=${scenario.id}.${subject}.cpuprofile`,
+      ]
+    : [];
+  return {
+    command: process.execPath,
+    // The parent's own options have the TypeScript loader among them.
+    args: [
+      ...process.execArgv,
+      '--expose-gc',
+      ...profile,
+      join(here, 'worker.ts'),
+      subject,
+      scenario.id,
+      place.url,
+    ],
+  };
+}
+
+function measuredOf(line: Line): Measured {
+  const number = (name: string): number => {
+    const value = line[name];
+    if (typeof value !== 'number') throw new Error(`no ${name} in ${JSON.stringify(line)}`);
+    return value;
+  };
+  const optional = (name: string) => (line[name] === undefined ? undefined : number(name));
+  return {
+    count: number('count'),
+    seconds: number('seconds'),
+    cpuSeconds: number('cpuSeconds'),
+    p50: optional('p50'),
+    p99: optional('p99'),
+  };
+}

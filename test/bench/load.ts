@@ -1,0 +1,144 @@
+/** Puts load on a subject for a time, the same for all, and checks that every message and answer is the right one. */
+import { makeOrder, type Order, type Receipt } from './order.js';
+import type { Publish } from './subject.js';
+
+/** What one run has shown. */
+export interface Measured {
+  /** Messages received, or calls answered. */
+  readonly count: number;
+  readonly seconds: number;
+  /** User and system time of the process, all its threads. */
+  readonly cpuSeconds: number;
+  /** Milliseconds, only with one call in flight. */
+  readonly p50?: number | undefined;
+  readonly p99?: number | undefined;
+}
+
+/** Nothing has come for so long: a message was lost. */
+const STALLED_MS = 20_000;
+
+/**
+ * Publishes for `ms`, and waits until everything has come. At most `window` messages are sent and not yet both received
+ * and confirmed: bound by one of the two alone, the other can fall behind by ten thousands, since Node reads one socket
+ * in large gulps before it turns to the next.
+ */
+export class StreamLoad {
+  readonly #window: number;
+  #publish: Publish = () => {};
+  #sent = 0;
+  #received = 0;
+  #confirmed = 0;
+  #over = true;
+  #failure: unknown;
+  #done: () => void = () => {};
+
+  constructor(window: number) {
+    this.#window = window;
+  }
+
+  set publish(publish: Publish) {
+    this.#publish = publish;
+  }
+
+  readonly onOrder = (order: Order): void => {
+    if (order.seq !== this.#received) {
+      return this.#fail(new Error(`message ${order.seq} came where ${this.#received} was expected`));
+    }
+    this.#received++;
+    if (this.#over) this.#settle();
+    else this.#pump();
+  };
+
+  async run(ms: number): Promise<Measured> {
+    this.#sent = this.#received = this.#confirmed = 0;
+    this.#over = false;
+    const finished = new Promise<void>((resolve) => {
+      this.#done = resolve;
+    });
+    const end = stopwatch();
+    const timer = setTimeout(() => {
+      this.#over = true;
+      this.#settle();
+    }, ms);
+    const stalled = setTimeout(
+      () => this.#fail(new Error(`${this.#sent} sent, only ${this.#received} received`)),
+      ms + STALLED_MS,
+    );
+    this.#pump();
+    await finished;
+    clearTimeout(timer);
+    clearTimeout(stalled);
+    if (this.#failure !== undefined) throw this.#failure;
+    return { count: this.#received, ...end() };
+  }
+
+  #pump(): void {
+    while (this.#sent - Math.min(this.#received, this.#confirmed) < this.#window && !this.#over) {
+      this.#publish(makeOrder(this.#sent++), this.#onConfirmed);
+    }
+  }
+
+  readonly #onConfirmed = (error?: unknown): void => {
+    if (error) return this.#fail(error);
+    this.#confirmed++;
+    if (this.#over) this.#settle();
+    else if (this.#confirmed <= this.#received) this.#pump();
+  };
+
+  #settle(): void {
+    if (this.#received === this.#sent && this.#confirmed === this.#sent) this.#done();
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= error;
+    this.#over = true;
+    this.#done();
+  }
+}
+
+/** Calls for `ms` with `inFlight` calls under way all the time. */
+export async function callLoad(
+  call: (order: Order) => Promise<Receipt>,
+  inFlight: number,
+  ms: number,
+): Promise<Measured> {
+  const latencies: number[] = [];
+  let seq = 0;
+  let over = false;
+  const caller = async () => {
+    while (!over) {
+      const order = makeOrder(seq++);
+      const begun = inFlight === 1 ? performance.now() : 0;
+      const receipt = await call(order);
+      if (inFlight === 1) latencies.push(performance.now() - begun);
+      if (receipt.seq !== order.seq) throw new Error(`call ${order.seq} got the answer of ${receipt.seq}`);
+    }
+  };
+  const end = stopwatch();
+  const timer = setTimeout(() => {
+    over = true;
+  }, ms);
+  try {
+    await Promise.all(Array.from({ length: inFlight }, caller));
+  } finally {
+    over = true;
+    clearTimeout(timer);
+  }
+  const measured = { count: seq, ...end() };
+  if (inFlight > 1) return measured;
+  latencies.sort((a, b) => a - b);
+  return { ...measured, p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99) };
+}
+
+function quantile(sorted: readonly number[], q: number): number | undefined {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))];
+}
+
+function stopwatch(): () => { seconds: number; cpuSeconds: number } {
+  const cpu = process.cpuUsage();
+  const begun = performance.now();
+  return () => {
+    const { user, system } = process.cpuUsage(cpu);
+    return { seconds: (performance.now() - begun) / 1000, cpuSeconds: (user + system) / 1e6 };
+  };
+}

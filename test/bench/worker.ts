@@ -1,0 +1,50 @@
+/**
+ * One subject in one scenario, in a process of its own. It says `{"event":"ready"}`, then answers each line `{"ms":…}` of its
+ * standard input with one measurement, and ends with the end of that input
+ * or at SIGTERM.
+ */
+import { createInterface } from 'node:readline';
+import { callLoad, type Measured, StreamLoad } from './load.js';
+import { makeReceipt } from './order.js';
+import { scenarios } from './scenarios.js';
+import type { BenchSubject } from './subject.js';
+
+/** Topics of its own: the others are connected to the same broker. */
+const channel = `bench/c${process.pid}`;
+const [name = '', scenarioId = '', url = ''] = process.argv.slice(2);
+
+async function makeSubject(): Promise<BenchSubject> {
+  // Only what is measured is loaded.
+  if (name === 'raw') return (await import('./subjects/raw.js')).rawSubject(url, channel);
+  const { librarySubject } = await import('./subjects/library.js');
+  return librarySubject(url, channel, name === 'commlib+zod');
+}
+
+async function makeRun(): Promise<(ms: number) => Promise<Measured>> {
+  const scenario = scenarios.find((one) => one.id === scenarioId);
+  if (scenario === undefined) throw new Error(`no scenario ${scenarioId}`);
+  const subject = await makeSubject();
+  if (scenario.kind === 'rpc') {
+    const call = await subject.rpc(makeReceipt);
+    return (ms) => callLoad(call, scenario.inFlight, ms);
+  }
+  const load = new StreamLoad(scenario.window);
+  load.publish = await subject.stream(scenario.qos, load.onOrder);
+  return (ms) => load.run(ms);
+}
+
+function say(line: object): void {
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+}
+
+// An orderly end, so that a CPU profile is written.
+process.on('SIGTERM', () => process.exit(0));
+const run = await makeRun();
+say({ event: 'ready' });
+for await (const line of createInterface({ input: process.stdin })) {
+  const { ms } = JSON.parse(line);
+  // What the last run left behind is not this one's.
+  globalThis.gc?.();
+  say({ event: 'measured', ...(await run(ms)) });
+}
+process.exit(0);
