@@ -97,3 +97,5 @@ export {
   type StatusUpdate,
   statusUpdate,
 } from './schemas/streams.js';
+export { SimulatedBot, type SimulatedBotOptions } from './simulator/bot.js';
+export type { SimulatorProfile } from './simulator/profiles.js';

@@ -5,11 +5,14 @@ import type { CommandName, ServedReply, ServedRequest } from '../schemas/command
 /** What a handler may answer: nothing (200), or the fields that differ from the plain answer. */
 export type HandlerReply<C extends CommandName> = Partial<ServedReply<C>>;
 
+// biome-ignore lint/suspicious/noConfusingVoidType: handlers that return nothing are functions of type void
+type Answer<C extends CommandName> = HandlerReply<C> | undefined | void;
+
 /** Called for each command. Throw {@link CommandRejected} (or return `status: 400`) to refuse. */
 export type CommandHandler<C extends CommandName> = (
   request: ServedRequest<C>,
   context: Request<ServedRequest<C>>,
-) => HandlerReply<C> | undefined | void | Promise<HandlerReply<C> | undefined | void>;
+) => Answer<C> | Promise<Answer<C>>;
 
 /** Handlers by command. Those left out answer 400, so that nobody waits for an answer in vain. */
 export type CommandHandlers = { readonly [C in CommandName]?: CommandHandler<C> | undefined };
@@ -40,10 +43,7 @@ const PLAIN: { readonly [C in CommandName]: Required<ServedReply<C>> } = {
 };
 
 /** The whole answer. A field that the handler gives as `undefined` is left out. */
-export function completeReply<C extends CommandName>(
-  command: C,
-  given: HandlerReply<C> | undefined | void,
-): ServedReply<C> {
+export function completeReply<C extends CommandName>(command: C, given: Answer<C>): ServedReply<C> {
   const plain: ServedReply<C> = PLAIN[command];
   return { ...plain, ...given };
 }

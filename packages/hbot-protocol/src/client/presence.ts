@@ -3,7 +3,7 @@ import { type Heartbeat, heartbeatTime, type StatusUpdate } from '../schemas/str
 
 /**
  * - `unknown`: nothing seen yet, or our own connection is down;
- * - `online`: heartbeats come;
+ * - `online`: heartbeats come, or it has answered a command and may still send one;
  * - `offline`: the bot said so;
  * - `lost`: no heartbeat for 30 s. Bots have no last will: an abrupt death shows only like this.
  */
@@ -93,6 +93,7 @@ export class PresenceTracker {
     const now = this.#options.now();
     this.#presence = { ...this.#presence, lastReplyAt: new Date(now) };
     const { state, since, halfDead } = this.#presence;
+    if (state === 'unknown') return this.#change('online');
     // Only a command sent after the bot was gone says that it is not: an answer may have been on its way.
     if (!halfDead && (state === 'offline' || state === 'lost') && sentAt >= since.getTime()) {
       this.#presence = { ...this.#presence, halfDead: true, advice: RESTART };

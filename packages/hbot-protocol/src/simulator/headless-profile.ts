@@ -1,0 +1,57 @@
+/**
+ * A headless Hummingbot 2.13 or 2.18, as the real ones answered: `start`, `status`, `config` and `import` are broken in
+ * those releases, `notify` is silent, and both answer alike.
+ */
+import { type CommandHandlers, CommandRejected } from '../bridge/handlers.js';
+import { sortParams } from './config-keys.js';
+import { historyText, stoppedPerformance } from './reports.js';
+import { log, type Simulation, tradesOf, windDown } from './simulation.js';
+
+const NO_STRATEGY = "'HummingbotApplication' object has no attribute 'strategy'";
+const NO_CONFIG_MAP = "'HummingbotApplication' object has no attribute '_strategy_config_map'";
+const IMPORT_FIRST =
+  '\n  Please first import a strategy config file of which to show historical performance.';
+const NO_USER_INTERFACE = "'NoneType' object has no attribute 'clear_input'";
+
+/** The handlers of that bot. */
+export function headlessHandlers(simulation: Simulation): CommandHandlers {
+  return {
+    start: ({ script }) => {
+      const nothingLoaded = script === null && simulation.strategy === null;
+      throw new CommandRejected(
+        nothingLoaded ? 'Strategy check: Please import or create a strategy.' : NO_STRATEGY,
+      );
+    },
+
+    stop: ({ skip_order_cancellation, async_backend }) => {
+      windDown(simulation, stoppedPerformance, async_backend === true && skip_order_cancellation === true);
+      simulation.strategy = null;
+    },
+
+    import: ({ strategy }) => {
+      throw new CommandRejected(strategy === '' ? 'Empty strategy_name given!' : NO_USER_INTERFACE);
+    },
+
+    config: ({ params }) => {
+      if (params === null) return { status: 400, msg: "object of type 'NoneType' has no len()" };
+      const { changes, complaint } = sortParams(params);
+      const broken = params.length === 0 ? NO_USER_INTERFACE : NO_CONFIG_MAP;
+      return { changes, status: 400, msg: complaint ?? broken };
+    },
+
+    status: () => {
+      throw new CommandRejected(NO_STRATEGY);
+    },
+
+    history: ({ days, async_backend }) => {
+      const trades = simulation.strategy === null ? [] : tradesOf(simulation, days);
+      if (async_backend === false) return { trades };
+      const loaded = simulation.strategy !== null;
+      log(simulation, loaded ? historyText(simulation) : IMPORT_FIRST);
+      return undefined;
+    },
+
+    'balance/limit': () => undefined,
+    'balance/paper': () => undefined,
+  };
+}
