@@ -78,26 +78,10 @@ function commandOf(subject: Subject, scenario: Scenario, place: Place): { comman
     const script = join(here, 'subjects', 'commlib_py.py');
     return { command: place.python, args: [script, scenario.id, String(place.port)] };
   }
-  const profile = place.profile
-    ? [
-        '--cpu-prof',
-        `--cpu-prof-dir=${place.profile}`,
-        `--cpu-prof-name=${scenario.id}.${subject}.cpuprofile`,
-      ]
-    : [];
-  return {
-    command: process.execPath,
-    // The parent's own options have the TypeScript loader among them.
-    args: [
-      ...process.execArgv,
-      '--expose-gc',
-      ...profile,
-      join(here, 'worker.ts'),
-      subject,
-      scenario.id,
-      place.url,
-    ],
-  };
+  const profile = place.profile ? [join(place.profile, `${scenario.id}.${subject}.cpuprofile`)] : [];
+  const worker = [join(here, 'worker.ts'), subject, scenario.id, place.url, ...profile];
+  // The parent's own options have the TypeScript loader among them.
+  return { command: process.execPath, args: [...process.execArgv, '--expose-gc', ...worker] };
 }
 
 function measuredOf(line: Line): Measured {

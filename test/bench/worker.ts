@@ -6,12 +6,13 @@
 import { createInterface } from 'node:readline';
 import { callLoad, type Measured, StreamLoad } from './load.js';
 import { makeReceipt } from './order.js';
+import { startProfile } from './profile.js';
 import { scenarios } from './scenarios.js';
 import type { BenchSubject } from './subject.js';
 
 /** Topics of its own: the others are connected to the same broker. */
 const channel = `bench/c${process.pid}`;
-const [name = '', scenarioId = '', url = ''] = process.argv.slice(2);
+const [name = '', scenarioId = '', url = '', profile] = process.argv.slice(2);
 
 async function makeSubject(): Promise<BenchSubject> {
   // Only what is measured is loaded.
@@ -37,14 +38,19 @@ function say(line: object): void {
   process.stdout.write(`${JSON.stringify(line)}\n`);
 }
 
-// An orderly end, so that a CPU profile is written.
-process.on('SIGTERM', () => process.exit(0));
 const run = await makeRun();
 say({ event: 'ready' });
+let endProfile: (() => Promise<void>) | undefined;
+let runs = 0;
+process.on('SIGTERM', async () => {
+  await endProfile?.();
+  process.exit(0);
+});
 for await (const line of createInterface({ input: process.stdin })) {
-  const { ms } = JSON.parse(line);
+  // The first run only warms up.
+  if (profile && ++runs === 2) endProfile = await startProfile(profile);
   // What the last run left behind is not this one's.
   globalThis.gc?.();
-  say({ event: 'measured', ...(await run(ms)) });
+  say({ event: 'measured', ...(await run(JSON.parse(line).ms)) });
 }
 process.exit(0);
