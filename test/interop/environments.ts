@@ -73,6 +73,12 @@ export async function pythonOf(name: EnvironmentName): Promise<string> {
   }
 }
 
+/** True when an environment is there and whole; nothing is made. */
+export async function isReady(name: EnvironmentName): Promise<boolean> {
+  const mark = join(cacheDirectory(), name, '.commlib-ts-ready');
+  return (await readFile(mark, 'utf8').catch(() => '')).trim() === (await recipeOf(name)).fingerprint;
+}
+
 interface Recipe {
   fingerprint: string;
   make(directory: string): Promise<void>;
