@@ -1,0 +1,53 @@
+/** `commlib pub`: publishes DATA, once or again and again. */
+import { anything, topic } from '@commlib/core';
+import { stopped } from '../terminal/io.js';
+import type { Context } from './context.js';
+import { addressName, parseData, type UriOptions } from './data.js';
+
+/** Options of `pub`. */
+export interface PublishOptions extends UriOptions {
+  /** Messages per second; 0: once. */
+  readonly rate: number;
+  readonly count?: number | undefined;
+  readonly retain?: boolean | undefined;
+  readonly qos: 0 | 1 | 2;
+}
+
+/** Checks what was typed before anything is connected. */
+export function planPublish(uri: string, text: string, options: PublishOptions) {
+  return { contract: topic(addressName(uri, options), anything), data: parseData(text, 'DATA') };
+}
+
+/**
+ * Publishes until the count is reached or the process is told to stop. Quality of service 1 and above wait for the
+ * broker's confirmation, so that what was published is with the broker when the command ends.
+ */
+export async function publish(
+  { node, io, note, where }: Context,
+  { contract, data }: ReturnType<typeof planPublish>,
+  { rate, count, retain, qos }: PublishOptions,
+): Promise<void> {
+  const publisher = node.publisher(contract, { retain: retain ?? false, native: { mqtt: { qos } } });
+  const total = rate === 0 ? 1 : (count ?? Number.POSITIVE_INFINITY);
+  const end = stopped(io.signal);
+  const begun = performance.now();
+  for (let sent = 0; sent < total && !io.signal.aborted; sent++) {
+    await publisher.publish(data, { signal: io.signal });
+    if (sent === 0)
+      note(`published on ${contract.name.text} at ${where}${total > 1 ? ', going on (Ctrl-C ends)' : ''}`);
+    if (sent + 1 >= total) return;
+    await pause(begun + ((sent + 1) * 1000) / rate - performance.now(), end);
+  }
+  // Told to stop: without a count that is the ordinary end.
+  if (count !== undefined) io.signal.throwIfAborted();
+}
+
+async function pause(ms: number, end: Promise<void>): Promise<void> {
+  if (ms <= 0) return;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const time = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([time, end]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,48 @@
+/** Runs a tool as this process: signals, closed pipes, and an exit code instead of `process.exit`. */
+import { EXIT, StopError } from './exit-codes.js';
+import { coloursFor, type Io, type Output } from './io.js';
+
+/** After the work is done the process ends by itself; if anything still holds it, it is ended. */
+const LINGER_MS = 3_000;
+
+/**
+ * Calls `main` with the surroundings of this process and makes its result the exit code.
+ *
+ * The first SIGINT or SIGTERM stops `main` in good order through its signal; a second one ends the process at once.
+ * When the reader of our output goes away (`| head`), `main` is stopped and the exit code is 0.
+ */
+export async function runProcess(main: (io: Io) => Promise<number>): Promise<void> {
+  const stop = new AbortController();
+  const on = (name: 'SIGINT' | 'SIGTERM', exitCode: number) => {
+    process.on(name, () => {
+      if (stop.signal.aborted) process.exit(exitCode);
+      stop.abort(new StopError(name === 'SIGINT' ? 'interrupted' : 'terminated', exitCode));
+    });
+  };
+  on('SIGINT', EXIT.interrupted);
+  on('SIGTERM', EXIT.terminated);
+  const outputOf = (stream: NodeJS.WriteStream): Output => {
+    let gone = false;
+    stream.on('error', () => {
+      gone = true;
+      stop.abort(new StopError('the output was closed', EXIT.ok, true));
+    });
+    return {
+      write: (text) => {
+        if (!gone) stream.write(text);
+      },
+      isTerminal: stream.isTTY === true,
+      colours: coloursFor(stream.isTTY === true, process.env),
+    };
+  };
+  const io: Io = {
+    out: outputOf(process.stdout),
+    err: outputOf(process.stderr),
+    env: process.env,
+    cwd: process.cwd(),
+    signal: stop.signal,
+  };
+  process.exitCode = EXIT.failed;
+  process.exitCode = await main(io);
+  setTimeout(() => process.exit(), LINGER_MS).unref();
+}
