@@ -23,6 +23,11 @@ export function oneLine(text: string): string {
   return printable(text.replace(/\s*[\r\n]+\s*/g, ' ⏎ '));
 }
 
+/** At most so many characters, the rest as an ellipsis. */
+export function clip(text: string, length: number): string {
+  return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
+}
+
 /**
  * JSON on one line, as every JSON reader takes it: numbers that are not finite become `null`, a `bigint` its digits.
  */

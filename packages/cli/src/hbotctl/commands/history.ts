@@ -31,8 +31,6 @@ export function addHistory(program: Command, kit: Kit): void {
 const HEADING = ['time', 'market', 'symbol', 'side', 'price', 'quantity', 'fee'];
 
 function rowOf(trade: Trade): string[] {
-  const fee = trade.raw_json?.trade_fee;
-  const flat = fee?.flat_fees.map(({ amount, token }) => `${amount} ${token}`).join(' + ');
   return [
     timeOf(trade.trade_timestamp),
     trade.market,
@@ -41,12 +39,17 @@ function rowOf(trade: Trade): string[] {
     // numpy's form has a point without digits: "70."
     trade.price.replace(/\.$/, ''),
     trade.quantity.replace(/\.$/, ''),
-    fee
-      ? [Number(fee.percent) === 0 ? '' : `${Number(fee.percent) * 100} %`, flat]
-          .filter(Boolean)
-          .join(' + ') || '0'
-      : '',
+    feeOf(trade),
   ];
+}
+
+function feeOf({ raw_json }: Trade): string {
+  const fee = raw_json?.trade_fee;
+  if (!fee) return '';
+  const percent = Number((Number(fee.percent) * 100).toPrecision(6));
+  const parts = fee.flat_fees.map(({ amount, token }) => `${amount} ${token}`);
+  if (percent !== 0) parts.unshift(`${percent} %`);
+  return parts.join(' + ') || '0';
 }
 
 function timeOf(ms: number): string {

@@ -6,12 +6,15 @@ import { connectionLines } from '../../connection/events.js';
 import { seconds, wholeNumber } from '../../connection/flags.js';
 import { messageOf } from '../../terminal/exit-codes.js';
 import { stopped } from '../../terminal/io.js';
-import { toJson } from '../../terminal/text.js';
+import { clip, toJson } from '../../terminal/text.js';
 import { connected, type GlobalFlags, type Kit } from '../context.js';
 import { type Entry, journal } from '../show/journal.js';
 import { botCommand, examples } from '../syntax.js';
 
 const profiles = ['seed', '2.13', '2.18'] as const satisfies readonly SimulatorProfile[];
+
+/** Of a command with its answer; `--json` has all of it. */
+const LONGEST_LINE = 400;
 
 interface SimulateFlags {
   readonly profile: SimulatorProfile;
@@ -89,7 +92,7 @@ function commandsOf(write: (entry: Entry) => void): Middleware {
       const { address, data } = request;
       try {
         const reply = await next();
-        const text = `${address} ${toJson(data)} → ${toJson(reply)}`;
+        const text = clip(`${address} ${toJson(data)} → ${toJson(reply)}`, LONGEST_LINE);
         write({ source: 'command', text, tone: 'plain', record: { topic: address, data, reply } });
         return reply;
       } catch (error) {
