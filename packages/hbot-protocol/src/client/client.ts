@@ -211,7 +211,7 @@ export class HbotClient extends BotCommands implements AsyncDisposable {
   ): Promise<HbotStream<OutputOf<S>>> {
     const schema: Schema<unknown, OutputOf<S>> = options.schema ?? (anything as Schema<unknown, OutputOf<S>>);
     const contracts = this.#scriptNames(name, options.prefix ?? true).map((text) => topic(text, schema));
-    return this.#open(openStream(this.node, contracts, handler));
+    return this.#open(() => openStream(this.node, contracts, handler));
   }
 
   /** Publishes on a topic to which one of the bot's scripts listens. A name with dots needs the bot's dialect. */
@@ -268,12 +268,12 @@ export class HbotClient extends BotCommands implements AsyncDisposable {
     handler: StreamHandler<OutputOf<(typeof streams)[S]>> | undefined,
   ): Promise<HbotStream<OutputOf<(typeof streams)[S]>>> {
     const contracts = this.#spelling.candidates.map((spelling) => streamContract(spelling, stream));
-    return this.#open(openStream(this.node, contracts, handler));
+    return this.#open(() => openStream(this.node, contracts, handler));
   }
 
-  async #open<T>(opening: Promise<HbotStream<T>>): Promise<HbotStream<T>> {
+  async #open<T>(opening: () => Promise<HbotStream<T>>): Promise<HbotStream<T>> {
     if (this.#closing) throw new ClosedError(`client of bot ${this.id}`);
-    const stream = await opening;
+    const stream = await opening();
     this.#streams.add(stream);
     return stream;
   }

@@ -112,6 +112,7 @@ export class PresenceTracker {
     }, this.#options.lostAfterMs);
     // Watching alone keeps no process alive; browsers have no unref.
     timer.unref?.();
+    this.#timer = timer;
   }
 
   #change(state: PresenceState): void {
