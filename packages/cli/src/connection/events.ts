@@ -12,7 +12,7 @@ export interface ConnectionLine {
 
 /** Turns events into lines; remembers whether the connection was lost, so that its return can be told. */
 export function connectionLines(): (event: NodeEvent) => ConnectionLine | undefined {
-  let lost = false;
+  let lostAt: number | undefined;
   return (event) => {
     switch (event.type) {
       case 'status': {
@@ -20,17 +20,22 @@ export function connectionLines(): (event: NodeEvent) => ConnectionLine | undefi
         if (status.state === 'reconnecting') {
           const { attempt, delayMs } = status;
           const error = messageOf(status.error);
-          const what = lost ? 'still no connection' : 'connection lost';
-          lost = true;
+          const what = lostAt === undefined ? 'connection lost' : 'still no connection';
+          lostAt ??= performance.now();
           return {
             text: `${what}: ${error}; reconnecting in ${delayMs} ms`,
             tone: 'bad',
-            record: { type: 'connection', state: 'lost', attempt, delayMs, error },
+            record: { event: 'lost', attempt, delayMs, error },
           };
         }
-        if (status.state === 'ready' && lost) {
-          lost = false;
-          return { text: 'connected again', tone: 'good', record: { type: 'connection', state: 'ready' } };
+        if (status.state === 'ready' && lostAt !== undefined) {
+          const afterMs = Math.round(performance.now() - lostAt);
+          lostAt = undefined;
+          return {
+            text: `connected again after ${(afterMs / 1000).toFixed(1)} s`,
+            tone: 'good',
+            record: { event: 'restored', afterMs },
+          };
         }
         return undefined;
       }
@@ -41,14 +46,14 @@ export function connectionLines(): (event: NodeEvent) => ConnectionLine | undefi
         return {
           text: `a message on ${address} was dropped: ${error}`,
           tone: 'note',
-          record: { type: 'dropped', address, error },
+          record: { event: 'dropped', address, error },
         };
       }
       case 'overflow':
         return {
           text: `too slow: ${event.dropped} messages on ${event.endpoint} were lost so far`,
           tone: 'bad',
-          record: { type: 'overflow', endpoint: event.endpoint, dropped: event.dropped },
+          record: { event: 'overflow', endpoint: event.endpoint, dropped: event.dropped },
         };
     }
   };

@@ -26,7 +26,7 @@ export async function runCli({ program, jsonErrors }: Cli, args: readonly string
     const code =
       error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'FAILED';
     if (jsonErrors?.()) io.err.write(`${toJson({ error: { code, message: messageOf(error) } })}\n`);
-    else io.err.write(`${io.err.colours.red(`${program.name()}:`)} ${oneLine(messageOf(error))}\n`);
+    else io.err.write(`${io.err.colours.red(`${shortName(program)}:`)} ${oneLine(messageOf(error))}\n`);
     return exitCodeOf(error);
   }
 }
@@ -48,11 +48,16 @@ export function prepare(program: Command, io: Io): Command {
             .replace(/^error: /, '')
             .replace(/\n\(/, ' ('),
         );
-        write(`${io.err.colours.red(`${program.name()}:`)} ${line} — try --help\n`);
+        write(`${io.err.colours.red(`${shortName(program)}:`)} ${line} — try --help\n`);
       },
     });
     for (const child of command.commands) settings(child);
   };
   settings(program);
   return program;
+}
+
+/** `npm start --` in a usage line is `npm start` in front of an error. */
+function shortName(program: Command): string {
+  return program.name().replace(/ --$/, '');
 }

@@ -60,6 +60,7 @@ async function simulate(kit: Kit, command: Command, id: string, flags: SimulateF
         running: flags.running,
         heartbeatMs: flags.heartbeat * 1000,
         onError: (error) => {
+          if (CommlibError.is(error, 'NOT_CONNECTED')) return; // The connection speaks for itself.
           const text = messageOf(error);
           write({ source: 'error', text, tone: 'bad', record: { error: text } });
         },

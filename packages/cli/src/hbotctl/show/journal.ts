@@ -29,6 +29,8 @@ export function journal(io: Io, asJson: boolean): (entry: Entry) => void {
   const sourceColour = (source: string) => (source === 'connection' || source === 'presence' ? yellow : cyan);
   return ({ source, text, tone }) => {
     const time = new Date().toTimeString().slice(0, 8);
-    out.write(`${dim(time)} ${sourceColour(source)(source.padEnd(14))} ${paint[tone](oneLine(text.trim()))}\n`);
+    out.write(
+      `${dim(time)} ${sourceColour(source)(source.padEnd(14))} ${paint[tone](oneLine(text.trim()))}\n`,
+    );
   };
 }
