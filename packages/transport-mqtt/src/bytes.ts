@@ -24,3 +24,14 @@ export function asBuffers(
   if (pem instanceof Uint8Array) return asBuffer(pem);
   return pem.map((one) => asBuffer(typeof one === 'string' ? new TextEncoder().encode(one) : one));
 }
+
+/** Memory to be filled completely; not cleared where that can be avoided. */
+export const allocate: (length: number) => Uint8Array = NodeBuffer
+  ? (length) => NodeBuffer.allocUnsafe(length)
+  : (length) => new Uint8Array(length);
+
+/** Runs when the code that is running now, and the promises it settles, are done. */
+export const afterwards: (task: () => void) => void =
+  typeof (globalThis as { process?: Partial<typeof process> }).process?.nextTick === 'function'
+    ? (task) => process.nextTick(task)
+    : (task) => queueMicrotask(task);

@@ -9,10 +9,11 @@ import mqtt, {
   type IPublishPacket,
   type MqttClient,
 } from 'mqtt';
-import { asBuffer, asBuffers } from './bytes.js';
+import { afterwards, asBuffer, asBuffers } from './bytes.js';
 import { closedBeforeConnack, disconnectError, linkError, publishError, subscribeError } from './errors.js';
 import type { MqttConfig } from './options.js';
 import { PacketIds } from './packet-ids.js';
+import { writePuback, writePublish } from './wire.js';
 
 /** What a link is made with, apart from the configuration. */
 export interface LinkOptions {
@@ -22,8 +23,8 @@ export interface LinkOptions {
   readonly session?: { readonly expirySeconds: number; readonly receiveMaximum: number } | undefined;
   readonly will?: IClientOptions['will'] | undefined;
   readonly onMessage: (link: Link, packet: IPublishPacket) => void;
-  /** Sees each PUBLISH before mqtt.js does; may change it. */
-  readonly onArrival?: ((link: Link, packet: IPublishPacket) => void) | undefined;
+  /** QoS 1 messages are acknowledged by {@link Link.acknowledge}, not on arrival. */
+  readonly manualAcknowledgement?: boolean | undefined;
   /** Called once, when a link that was open is no more. */
   readonly onEnd: (link: Link, error: CommlibError) => void;
 }
@@ -48,6 +49,14 @@ export interface LinkSubscription {
   readonly retainHandling?: 0 | 1 | 2 | undefined;
 }
 
+/** A message that the broker is to confirm. */
+export interface Confirmable {
+  readonly topic: string;
+  readonly payload: Uint8Array;
+  readonly options: IClientPublishOptions;
+  confirmed(link: Link, error: CommlibError | undefined): void;
+}
+
 const DONE = Promise.resolve();
 /** A broker that confirms no SUBSCRIBE in this time is taken for dead. */
 const ACK_TIMEOUT_MS = 30_000;
@@ -58,6 +67,8 @@ export class Link {
   readonly #options: LinkOptions;
   readonly #client: MqttClient;
   readonly #ids = new PacketIds();
+  readonly #unconfirmed = new Map<number, Confirmable>();
+  #corked = false;
   #limits: ServerLimits = { ...LIMITS_OF_3 };
   #open = false;
   #end: CommlibError | undefined;
@@ -110,15 +121,13 @@ export class Link {
       });
     });
     client.on('disconnect', (packet) => this.abandon(disconnectError(packet.reasonCode ?? 0, config.target)));
+    client.on('packetreceive', (packet) => {
+      if (packet.cmd === 'publish') this.#arrived(packet);
+      else if (packet.cmd === 'puback') this.#confirmed(packet.messageId ?? 0, packet.reasonCode ?? 0);
+    });
     client.on('message', (_topic, _payload, packet) => {
       if (this.#end === undefined) options.onMessage(this, packet);
     });
-    if (options.onArrival) {
-      const arrive = options.onArrival;
-      client.on('packetreceive', (packet) => {
-        if (packet.cmd === 'publish') arrive(this, packet);
-      });
-    }
     client.on('connect', (connack) => {
       if (this.#end) return;
       // mqtt.js leaves Nagle's algorithm on: with it a QoS 1 round trip takes 40 to 90 ms instead of less than one.
@@ -145,24 +154,30 @@ export class Link {
 
   /** QoS 0: written at once; the promise waits only while the connection is congested. */
   send(topic: string, payload: Uint8Array, options: IClientPublishOptions): Promise<void> {
-    // Without a callback: with one, mqtt.js adds a listener per message while congested.
-    this.#client.publish(topic, asBuffer(payload), options);
-    return this.#client.stream.writableNeedDrain ? this.drained() : DONE;
+    const stream = this.#client.stream;
+    if (options.properties === undefined) {
+      this.#cork();
+      writePublish(stream, this.version, topic, payload, 0, options.retain === true, 0);
+    } else {
+      // Without a callback: with one, mqtt.js adds a listener per message while congested.
+      this.#client.publish(topic, asBuffer(payload), options);
+    }
+    return stream.writableNeedDrain ? this.drained() : DONE;
   }
 
-  /** QoS 1 and 2: calls back when the broker has confirmed or refused; never after the link's end. */
-  sendConfirmed(
-    topic: string,
-    payload: Uint8Array,
-    options: IClientPublishOptions,
-    done: (error?: CommlibError) => void,
-  ): void {
-    this.#client.publish(topic, asBuffer(payload), options, (error) => {
-      if (this.#end) return;
-      if (!error) return done();
-      const code = 'code' in error && typeof error.code === 'number' ? error.code : undefined;
-      done(code === undefined ? linkError(error, this.#config.target, true) : publishError(code, topic));
-    });
+  /** QoS 1 and 2: calls `confirmed` when the broker has confirmed or refused; never after the link's end. */
+  sendConfirmed(message: Confirmable): void {
+    const { topic, payload, options } = message;
+    const id = options.qos === 1 && options.properties === undefined ? this.#ids.allocate() : null;
+    if (id === null) {
+      this.#client.publish(topic, asBuffer(payload), options, (error) => {
+        if (this.#end === undefined) message.confirmed(this, error ? this.#refusal(error, topic) : undefined);
+      });
+      return;
+    }
+    this.#unconfirmed.set(id, message);
+    this.#cork();
+    writePublish(this.#client.stream, this.version, topic, payload, 1, options.retain === true, id);
   }
 
   /** Resolves when the connection takes bytes again: one listener, however many wait. */
@@ -223,9 +238,11 @@ export class Link {
     );
   }
 
-  /** Bytes of our own onto the stream: a complete packet. */
-  writeRaw(packet: Uint8Array): void {
-    if (this.#end === undefined) this.#client.stream.write(packet);
+  /** Tells the broker that a QoS 1 message is done with. */
+  acknowledge(id: number): void {
+    if (this.#end) return;
+    this.#cork();
+    writePuback(this.#client.stream, id);
   }
 
   /** Says DISCONNECT, so that the broker forgets the will, and closes; by force when that takes too long. */
@@ -250,6 +267,43 @@ export class Link {
     this.#drain?.reject(error);
     if (this.#open) this.#options.onEnd(this, error);
     else this.#opening?.reject(error);
+  }
+
+  /**
+   * Before mqtt.js handles a PUBLISH. Of a QoS 1 message it is told that the QoS is 0, and leaves the acknowledgement to
+   * us: its own waits for each handler before it reads on, and takes four writes.
+   */
+  #arrived(packet: IPublishPacket): void {
+    if (packet.qos !== 1) return;
+    packet.qos = 0;
+    if (this.#options.manualAcknowledgement !== true && packet.messageId !== undefined)
+      this.acknowledge(packet.messageId);
+  }
+
+  #confirmed(id: number, reasonCode: number): void {
+    const message = this.#unconfirmed.get(id);
+    if (message === undefined || this.#end) return; // One of mqtt.js's own.
+    this.#unconfirmed.delete(id);
+    this.#ids.deallocate(id);
+    // 16: nobody is subscribed (MQTT 5).
+    message.confirmed(this, reasonCode < 128 ? undefined : publishError(reasonCode, message.topic));
+  }
+
+  #refusal(error: Error, topic: string): CommlibError {
+    const code = 'code' in error && typeof error.code === 'number' ? error.code : undefined;
+    return code === undefined ? linkError(error, this.#config.target, true) : publishError(code, topic);
+  }
+
+  /** What is written until {@link afterwards} goes to the network in one piece. */
+  #cork(): void {
+    if (this.#corked) return;
+    this.#corked = true;
+    const { stream } = this.#client;
+    stream.cork();
+    afterwards(() => {
+      this.#corked = false;
+      stream.uncork();
+    });
   }
 
   #acknowledged<T>(

@@ -4,22 +4,43 @@
  */
 import { BufferFullError, type CommlibError, ConnectionError } from '@commlib/core';
 import type { IClientPublishOptions } from 'mqtt';
-import type { Link } from './link.js';
+import type { Confirmable, Link } from './link.js';
 
-interface Entry {
+/** A message that ended this many connections is not sent again: it may be what ends them (too large for the broker, say). */
+const MAX_ATTEMPTS = 10;
+/** Identifiers are shared with SUBSCRIBE and UNSUBSCRIBE: some are left to them. */
+const MAX_WINDOW = 65_000;
+
+class Entry implements Confirmable {
+  readonly outbox: Outbox;
   readonly topic: string;
   readonly payload: Uint8Array;
   readonly options: IClientPublishOptions;
   /** Sent again after a loss; otherwise it fails with the link. */
   readonly keep: boolean;
-  readonly resolve: () => void;
-  readonly reject: (error: CommlibError) => void;
   /** How many times it was sent. */
-  attempts: number;
-}
+  attempts = 0;
+  resolve: () => void = () => {};
+  reject: (error: CommlibError) => void = () => {};
 
-/** A message that ended this many connections is not sent again: it may be what ends them (too large for the broker, say). */
-const MAX_ATTEMPTS = 10;
+  constructor(
+    outbox: Outbox,
+    topic: string,
+    payload: Uint8Array,
+    options: IClientPublishOptions,
+    keep: boolean,
+  ) {
+    this.outbox = outbox;
+    this.topic = topic;
+    this.payload = payload;
+    this.options = options;
+    this.keep = keep;
+  }
+
+  confirmed(link: Link, error: CommlibError | undefined): void {
+    this.outbox.confirmed(link, this, error);
+  }
+}
 
 export class Outbox {
   readonly #limit: number;
@@ -30,6 +51,7 @@ export class Outbox {
   readonly #sent = new Set<Entry>();
   #link: Link | undefined;
   #window = 0;
+  #pumpScheduled = false;
   /** The link whose congestion is being waited out. */
   #congested: Link | undefined;
   #idle: (() => void)[] = [];
@@ -38,16 +60,21 @@ export class Outbox {
     this.#limit = limit;
   }
 
+  /** How many messages are unconfirmed. */
   get size(): number {
     return this.#sent.size + this.#waiting.length - this.#head;
   }
 
   /** Resolves when the broker has confirmed. */
   add(topic: string, payload: Uint8Array, options: IClientPublishOptions, keep: boolean): Promise<void> {
-    if (this.size >= this.#limit)
+    if (this.size >= this.#limit) {
       return Promise.reject(new BufferFullError('the buffer of unconfirmed messages', this.#limit));
+    }
+    const entry = new Entry(this, topic, payload, options, keep);
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ topic, payload, options, keep, resolve, reject, attempts: 0 });
+      entry.resolve = resolve;
+      entry.reject = reject;
+      this.#waiting.push(entry);
       this.#pump();
     });
   }
@@ -55,33 +82,25 @@ export class Outbox {
   /** A link is ready: everything unconfirmed goes out, oldest first. */
   attach(link: Link): void {
     this.#link = link;
-    this.#window = Math.min(link.limits.receiveMaximum, 65_535);
+    this.#window = Math.min(link.limits.receiveMaximum, MAX_WINDOW);
     this.#pump();
   }
 
   /** The link is gone: what was sent waits again, ahead of the rest; what is not kept fails. */
   detach(error: CommlibError): void {
-    this.#link = undefined;
     const again: Entry[] = [];
-    for (const entry of [...this.#sent, ...this.#waiting.slice(this.#head)]) {
+    for (const entry of this.#takeAll()) {
       if (!entry.keep) entry.reject(error);
       else if (entry.attempts >= MAX_ATTEMPTS) entry.reject(unsendable(entry, error));
       else again.push(entry);
     }
-    this.#sent.clear();
     this.#waiting = again;
-    this.#head = 0;
     this.#reportIdle();
   }
 
   /** Nothing will be sent any more. */
   fail(error: CommlibError): void {
-    this.#link = undefined;
-    const all = [...this.#sent, ...this.#waiting.slice(this.#head)];
-    this.#sent.clear();
-    this.#waiting = [];
-    this.#head = 0;
-    for (const entry of all) entry.reject(error);
+    for (const entry of this.#takeAll()) entry.reject(error);
     this.#reportIdle();
   }
 
@@ -89,6 +108,30 @@ export class Outbox {
   idle(): Promise<void> {
     if (this.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  /** @internal */
+  confirmed(link: Link, entry: Entry, error: CommlibError | undefined): void {
+    if (link !== this.#link || !this.#sent.delete(entry)) return;
+    if (error) entry.reject(error);
+    else entry.resolve();
+    this.#reportIdle();
+    // One chunk from the broker may hold many confirmations: the messages they make room for go out in one piece too.
+    if (this.#pumpScheduled || this.#head === this.#waiting.length) return;
+    this.#pumpScheduled = true;
+    queueMicrotask(() => {
+      this.#pumpScheduled = false;
+      this.#pump();
+    });
+  }
+
+  #takeAll(): Entry[] {
+    const all = [...this.#sent, ...this.#waiting.slice(this.#head)];
+    this.#link = undefined;
+    this.#sent.clear();
+    this.#waiting = [];
+    this.#head = 0;
+    return all;
   }
 
   #pump(): void {
@@ -100,12 +143,10 @@ export class Outbox {
       if (entry === undefined) break;
       this.#sent.add(entry);
       entry.attempts++;
-      link.sendConfirmed(entry.topic, entry.payload, entry.options, (error) =>
-        this.#settle(link, entry, error),
-      );
+      link.sendConfirmed(entry);
     }
     if (this.#head === this.#waiting.length) {
-      this.#waiting = [];
+      if (this.#head > 0) this.#waiting = [];
       this.#head = 0;
     } else if (this.#head > 1024 && this.#head * 2 > this.#waiting.length) {
       this.#waiting = this.#waiting.slice(this.#head);
@@ -117,18 +158,10 @@ export class Outbox {
     if (this.#congested === link) return;
     this.#congested = link;
     const go = () => {
-      this.#congested = undefined;
+      if (this.#congested === link) this.#congested = undefined;
       this.#pump();
     };
     link.drained().then(go, go);
-  }
-
-  #settle(link: Link, entry: Entry, error: CommlibError | undefined): void {
-    if (link !== this.#link || !this.#sent.delete(entry)) return;
-    if (error) entry.reject(error);
-    else entry.resolve();
-    this.#pump();
-    this.#reportIdle();
   }
 
   #reportIdle(): void {
