@@ -17,6 +17,8 @@ export interface CommlibErrorOptions extends ErrorOptions {
 
 /** The base of every error this library throws or reports. Compare `code`, which never changes; words may. */
 export class CommlibError extends Error {
+  // Written out: minifiers rename classes.
+  override readonly name: string = 'CommlibError';
   readonly code: string;
   readonly context: ErrorContext;
   /** @internal */
@@ -26,7 +28,6 @@ export class CommlibError extends Error {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.context = options.context ?? {};
-    this.name = new.target.name;
   }
 
   /** True for errors of any copy of this library; with `code`, only for those of that code. */
@@ -56,6 +57,7 @@ export type ConnectionErrorCode =
 
 /** The connection could not be made, or was lost. `permanent` ones end the reconnecting. */
 export class ConnectionError extends CommlibError {
+  override readonly name: string = 'ConnectionError';
   declare readonly code: ConnectionErrorCode;
   readonly permanent: boolean;
 
@@ -71,6 +73,7 @@ export class ConnectionError extends CommlibError {
 
 /** Asked of a connection that is down right now. Nothing was sent. */
 export class NotConnectedError extends CommlibError {
+  override readonly name: string = 'NotConnectedError';
   constructor(message = 'not connected to the broker', options?: CommlibErrorOptions) {
     super('NOT_CONNECTED', message, options);
   }
@@ -78,6 +81,7 @@ export class NotConnectedError extends CommlibError {
 
 /** Asked of something that was closed, or closed while it was waited for. */
 export class ClosedError extends CommlibError {
+  override readonly name: string = 'ClosedError';
   constructor(what: string, options?: CommlibErrorOptions) {
     super('CLOSED', `${what} is closed`, options);
   }
@@ -85,6 +89,7 @@ export class ClosedError extends CommlibError {
 
 /** Asked at the wrong time of a life: before `start()`, twice, after `close()`. */
 export class StateError extends CommlibError {
+  override readonly name: string = 'StateError';
   constructor(message: string, options?: CommlibErrorOptions) {
     super('WRONG_STATE', message, options);
   }
@@ -92,6 +97,7 @@ export class StateError extends CommlibError {
 
 /** Nothing came within the deadline. Whether the other side acted is not known. */
 export class TimeoutError extends CommlibError {
+  override readonly name: string = 'TimeoutError';
   constructor(what: string, timeoutMs: number, options?: CommlibErrorOptions) {
     super('TIMEOUT', `${what} within ${timeoutMs} ms`, options);
   }
@@ -99,6 +105,7 @@ export class TimeoutError extends CommlibError {
 
 /** The caller's `AbortSignal` fired; its reason is the `cause`. */
 export class AbortedError extends CommlibError {
+  override readonly name: string = 'AbortedError';
   constructor(what: string, reason: unknown) {
     super('ABORTED', `${what} was aborted`, { cause: reason });
   }
@@ -106,6 +113,7 @@ export class AbortedError extends CommlibError {
 
 /** Too much is waiting already; nothing was accepted. */
 export class BufferFullError extends CommlibError {
+  override readonly name: string = 'BufferFullError';
   constructor(what: string, limit: number, options?: CommlibErrorOptions) {
     super('BUFFER_FULL', `${what} is full (${limit})`, options);
   }
@@ -113,6 +121,7 @@ export class BufferFullError extends CommlibError {
 
 /** The transport cannot do what was asked, and why. */
 export class UnsupportedError extends CommlibError {
+  override readonly name: string = 'UnsupportedError';
   constructor(what: string, reason: string, options?: CommlibErrorOptions) {
     super('UNSUPPORTED', `${what}: ${reason}`, options);
   }
@@ -120,6 +129,7 @@ export class UnsupportedError extends CommlibError {
 
 /** A topic or RPC name, a parameter in it, or a wildcard, that cannot be used. */
 export class InvalidNameError extends CommlibError {
+  override readonly name: string = 'InvalidNameError';
   constructor(name: string, reason: string, options?: CommlibErrorOptions) {
     super('INVALID_NAME', `invalid name ${JSON.stringify(name)}: ${reason}`, options);
   }
@@ -133,6 +143,7 @@ export interface Issue {
 
 /** Data that does not satisfy its schema. */
 export class ValidationError extends CommlibError {
+  override readonly name: string = 'ValidationError';
   readonly issues: readonly Issue[];
 
   constructor(what: string, issues: readonly Issue[], options?: CommlibErrorOptions) {
@@ -145,6 +156,7 @@ export class ValidationError extends CommlibError {
 
 /** Bytes that could not be read: `MALFORMED` (not JSON, not UTF-8, no envelope, a hostile key) or `TOO_LARGE`. */
 export class DecodeError extends CommlibError {
+  override readonly name: string = 'DecodeError';
   declare readonly code: 'MALFORMED' | 'TOO_LARGE';
 
   constructor(code: 'MALFORMED' | 'TOO_LARGE', message: string, options?: CommlibErrorOptions) {
@@ -154,6 +166,7 @@ export class DecodeError extends CommlibError {
 
 /** A value that cannot be written (a function, a cycle, `undefined` as a whole). */
 export class EncodeError extends CommlibError {
+  override readonly name: string = 'EncodeError';
   constructor(message: string, options?: CommlibErrorOptions) {
     super('NOT_ENCODABLE', message, options);
   }
@@ -161,6 +174,7 @@ export class EncodeError extends CommlibError {
 
 /** A request that was not executed on purpose: kept by the broker, or executed before. */
 export class RefusedRequestError extends CommlibError {
+  override readonly name: string = 'RefusedRequestError';
   declare readonly code: 'RETAINED_REQUEST' | 'REPEATED_REQUEST' | 'NO_REPLY_ADDRESS';
 
   constructor(code: 'RETAINED_REQUEST' | 'REPEATED_REQUEST' | 'NO_REPLY_ADDRESS', message: string) {
@@ -170,6 +184,7 @@ export class RefusedRequestError extends CommlibError {
 
 /** User code threw: a message handler, an RPC handler, a middleware. The thrown value is the `cause`. */
 export class HandlerError extends CommlibError {
+  override readonly name: string = 'HandlerError';
   constructor(endpoint: string, cause: unknown) {
     super(
       'HANDLER_FAILED',
@@ -184,6 +199,7 @@ export class HandlerError extends CommlibError {
  * whatever its handler threw as a {@link ServiceError}.
  */
 export class RemoteError extends CommlibError {
+  override readonly name: string = 'RemoteError';
   /** Whatever the service attached; JSON. Not validated. */
   readonly details: unknown;
 
@@ -202,6 +218,7 @@ export class RemoteError extends CommlibError {
  * ```
  */
 export class ServiceError extends CommlibError {
+  override readonly name: string = 'ServiceError';
   readonly details: unknown;
 
   constructor(code: string, message: string, details?: unknown) {
