@@ -51,7 +51,7 @@ export type TopicOutput<T extends TopicContract> = OutputOf<T['schema']>;
  * @example
  * ```ts
  * import { topic } from '@commlib/core';
- * import { z } from 'zod';
+ * import * as z from 'zod';
  *
  * const reading = topic('sensors/{room}/temperature', z.object({ celsius: z.number() }));
  * ```
@@ -81,7 +81,7 @@ export function topic<const Text extends string, S extends Schema>(
  * @example
  * ```ts
  * import { rpc } from '@commlib/core';
- * import { z } from 'zod';
+ * import * as z from 'zod';
  *
  * const add = rpc('math.add', {
  *   request: z.object({ a: z.number(), b: z.number() }),

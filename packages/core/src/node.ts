@@ -66,7 +66,7 @@ interface Endpoint {
  * @example
  * ```ts
  * import { memory, Node, rpc } from '@commlib/core';
- * import { z } from 'zod';
+ * import * as z from 'zod';
  *
  * const add = rpc('math.add', {
  *   request: z.object({ a: z.number(), b: z.number() }),

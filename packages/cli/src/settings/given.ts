@@ -1,5 +1,5 @@
 /** What one source (flags, environment, file) says about the connection. Everything may be missing. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Brokers that the tools know by name. */
 export const brokerTypes = ['mqtt', 'amqp', 'redis', 'kafka'] as const;

@@ -1,5 +1,5 @@
 /** `performance` (1.28.0 and later): once a second, from strategies with controllers. Two shapes, read into one. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { anyObject, decimal, finite, open, word } from './wire.js';
 
 /** A position that a controller holds (2.3 and later). */

@@ -1,5 +1,5 @@
 /** What a bot publishes besides events: bare objects, no envelope, never retained, QoS 0. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { anyObject, exactInteger, finite, open, word } from './wire.js';
 
 /**

@@ -1,5 +1,5 @@
 /** `balance/limit` and `balance/paper`: limits of what a strategy may use, and paper balances. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { open } from '../wire.js';
 import { lenientNumber } from './lenient.js';
 import { message, statusCode } from './replies.js';

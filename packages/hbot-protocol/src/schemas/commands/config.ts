@@ -1,5 +1,5 @@
 /** `config`: lists the bot's configuration, or changes it. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { anyObject, open } from '../wire.js';
 import { message, statusCode } from './replies.js';
 

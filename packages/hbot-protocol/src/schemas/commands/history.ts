@@ -1,5 +1,5 @@
 /** `history`: the trades of the strategy that is loaded. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { finite, idText, open, word } from '../wire.js';
 import { lenientBoolean, lenientInteger, lenientNumber } from './lenient.js';
 import { message, statusCode } from './replies.js';

@@ -1,5 +1,5 @@
 /** `start`, `stop`, `import`, `status`: the life of a bot's strategy. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { open } from '../wire.js';
 import { lenientBoolean } from './lenient.js';
 import { message, plainReply, statusCode } from './replies.js';

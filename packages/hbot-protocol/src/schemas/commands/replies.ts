@@ -1,5 +1,5 @@
 /** What every reply of a bot has. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { finite, open } from '../wire.js';
 
 /** 200: done, or at least begun. 400: refused or failed, and `msg` says why. Bots answer nothing else. */

@@ -1,5 +1,5 @@
 /** `command_shortcuts`: the user's own commands, by name. Bots up to 2.6.1 only; later ones never answer. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { open } from '../wire.js';
 import { message, statusCode } from './replies.js';
 

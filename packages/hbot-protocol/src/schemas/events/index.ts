@@ -1,6 +1,6 @@
 /** The events a bot forwards: a union discriminated by `type`, in which nothing is ever dropped. */
 import type { Issue } from '@commlib/core';
-import { z } from 'zod';
+import * as z from 'zod';
 import {
   buyOrderCompleted,
   buyOrderCreated,

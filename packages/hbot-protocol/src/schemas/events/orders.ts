@@ -1,5 +1,5 @@
 /** Events of an order's life, as Hummingbot 1.14 to 2.18 forwards them. Amounts were `Decimal`s: precision is that of a double. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { decimal, finite, idText } from '../wire.js';
 import { eventOf, exchangeOrderId, feeA, orderType, position, tradeType } from './parts.js';
 

@@ -1,5 +1,5 @@
 /** Parts that several events share. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { decimal, finite, idText, open, word } from '../wire.js';
 
 /** `"OrderType.LIMIT"`: MARKET, LIMIT, LIMIT_MAKER, AMM_SWAP, and whatever newer versions add. */

@@ -1,5 +1,5 @@
 /** Events of liquidity positions (AMM and CLMM connectors). */
-import { z } from 'zod';
+import * as z from 'zod';
 import { decimal, exactInteger, idText } from '../wire.js';
 import { eventOf, exchangeOrderId, feeB, lpType } from './parts.js';
 
