@@ -21,6 +21,7 @@ import { type CommandErrorReason, hintFor, reasonOf } from './reasons.js';
  * ```
  */
 export class HbotCommandError<C extends CommandName = CommandName> extends CommlibError {
+  override readonly name: string = 'HbotCommandError';
   readonly command: C;
   readonly status: number;
   /** The bot's own words. */
@@ -56,6 +57,7 @@ export class HbotCommandError<C extends CommandName = CommandName> extends Comml
  * `possibleReasons` are those that fit what was seen of the bot, most likely first.
  */
 export class HbotNoReplyError extends CommlibError {
+  override readonly name: string = 'HbotNoReplyError';
   readonly command: CommandName;
   readonly timeoutMs: number;
   /** What was known of the bot when the wait ended. */

@@ -2,7 +2,7 @@
  * What a bot accepts in a request: as the real one (pydantic 2, lax) does, strings for numbers and booleans, whole
  * numbers for booleans, no numbers for strings; unknown fields are dropped; what is missing gets its default.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 const TRUE = new Set(['true', 't', 'yes', 'y', 'on', '1']);
 const FALSE = new Set(['false', 'f', 'no', 'n', 'off', '0']);
@@ -21,9 +21,9 @@ export const lenientBoolean = z.union([
   booleanWord,
 ]);
 
-/** `1.5`, `"1.5"`, `true`. */
+/** `1.5`, `"1.5"`, `true`, and `NaN`, which bots take for a balance. */
 export const lenientNumber = z.union([
-  z.number(),
+  z.number().or(z.nan()),
   z.string().regex(NUMBER, 'not a number').transform(Number),
   z.boolean().transform(Number),
 ]);
