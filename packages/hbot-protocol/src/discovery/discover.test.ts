@@ -16,7 +16,11 @@ const search = (options: DiscoverOptions = {}) =>
 
 /** Resolves when the search listens: it hears somebody who is no bot. */
 async function listening(canary: string): Promise<void> {
-  await expect.poll(async () => (await say(canary, beat), node.counters.received)).toBeGreaterThan(0);
+  const heard = async () => {
+    await say(canary, beat);
+    return node.counters.received;
+  };
+  await expect.poll(heard).toBeGreaterThan(0);
 }
 
 /** Says all of it; `heard` of it reach the search. */

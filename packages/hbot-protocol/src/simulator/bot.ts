@@ -8,7 +8,7 @@ import { Account } from './account.js';
 import { TradingEngine } from './engine.js';
 import { PROFILES, type ProfileTraits, type SimulatorProfile } from './profiles.js';
 import { Random } from './random.js';
-import { LOGGERS, log, type Simulation } from './simulation.js';
+import { log, type Simulation } from './simulation.js';
 
 /** Options of a {@link SimulatedBot}. */
 export type SimulatedBotOptions = BridgeConnection & {
@@ -135,11 +135,12 @@ export class SimulatedBot implements AsyncDisposable {
   #boot(running: boolean): void {
     const simulation = this.#simulation;
     const { clock, account, engine } = simulation;
-    for (const line of this.#traits.greeting) log(simulation, line);
+    const strategy = running ? 'simulated' : null;
+    for (const [msg, logger] of this.#traits.greeting(this.bridge.prefix, strategy))
+      log(simulation, msg, { logger });
+    simulation.strategy = strategy;
     if (running) {
       simulation.state = this.#traits.runsAtBoot ? 'demo' : 'running';
-      simulation.strategy = 'simulated';
-      log(simulation, `Strategy ${simulation.strategy} started successfully`, { logger: LOGGERS.core });
       if (this.#traits.notifies)
         simulation.send((publish) => publish.notify('\nThe simulated strategy is running.'));
       engine.start();

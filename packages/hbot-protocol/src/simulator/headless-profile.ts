@@ -5,12 +5,13 @@
 import { type CommandHandlers, CommandRejected } from '../bridge/handlers.js';
 import { sortParams } from './config-keys.js';
 import { historyText, stoppedPerformance } from './reports.js';
-import { log, type Simulation, tradesOf, windDown } from './simulation.js';
+import { type Greeting, LOGGERS, log, type Simulation, tradesOf, windDown } from './simulation.js';
 
 const NO_STRATEGY = "'HummingbotApplication' object has no attribute 'strategy'";
 const NO_CONFIG_MAP = "'HummingbotApplication' object has no attribute '_strategy_config_map'";
 const IMPORT_FIRST =
   '\n  Please first import a strategy config file of which to show historical performance.';
+const NO_LENGTH = "object of type 'NoneType' has no len()";
 const NO_USER_INTERFACE = "'NoneType' object has no attribute 'clear_input'";
 
 /** The handlers of that bot. */
@@ -33,10 +34,11 @@ export function headlessHandlers(simulation: Simulation): CommandHandlers {
     },
 
     config: ({ params }) => {
-      if (params === null) return { status: 400, msg: "object of type 'NoneType' has no len()" };
-      const { changes, complaint } = sortParams(params);
-      const broken = params.length === 0 ? NO_USER_INTERFACE : NO_CONFIG_MAP;
-      return { changes, status: 400, msg: complaint ?? broken };
+      const { changes, complaint } = sortParams(params ?? []);
+      const broken = params === null ? NO_LENGTH : params.length === 0 ? NO_USER_INTERFACE : NO_CONFIG_MAP;
+      const msg = complaint ?? broken;
+      log(simulation, msg, { level: 'ERROR' });
+      return { changes, status: 400, msg };
     },
 
     status: () => {
@@ -45,7 +47,7 @@ export function headlessHandlers(simulation: Simulation): CommandHandlers {
 
     history: ({ days, async_backend }) => {
       const trades = simulation.strategy === null ? [] : tradesOf(simulation, days);
-      if (async_backend === false) return { trades };
+      if (async_backend !== true) return { trades };
       const loaded = simulation.strategy !== null;
       log(simulation, loaded ? historyText(simulation) : IMPORT_FIRST);
       return undefined;
@@ -54,4 +56,26 @@ export function headlessHandlers(simulation: Simulation): CommandHandlers {
     'balance/limit': () => undefined,
     'balance/paper': () => undefined,
   };
+}
+
+/** What such a bot logs while it boots. */
+export function headlessGreeting(
+  era: '2.13' | '2.18',
+): (prefix: string, strategy: string | null) => Greeting {
+  return (prefix, strategy) => [
+    ...(era === '2.13' ? [[`Starting Node <${prefix.replaceAll('/', '.')}>`, LOGGERS.bridge] as const] : []),
+    ...(strategy === null
+      ? []
+      : [
+          [`Markets recorder initialized with database: ${strategy}`, LOGGERS.core] as const,
+          ['Creating the clock with tick size: 1.0', LOGGERS.core] as const,
+          ['Clock started successfully', LOGGERS.core] as const,
+          [`'${strategy}' strategy execution started.`, LOGGERS.core] as const,
+          [`Strategy ${strategy} started successfully`, LOGGERS.core] as const,
+        ]),
+    ['Starting Hummingbot in headless mode...', LOGGERS.application],
+    ['MQTT enabled - waiting for MQTT commands...', LOGGERS.application],
+    ['Bot is ready to receive commands via MQTT', LOGGERS.application],
+    ['MQTT Bridge connected with success.', LOGGERS.application],
+  ];
 }

@@ -2,10 +2,10 @@
 import type { CommandHandlers } from '../bridge/handlers.js';
 import type { BotPublishers } from '../bridge/publishers.js';
 import type { Account, Market } from './account.js';
-import { headlessHandlers } from './headless-profile.js';
+import { headlessGreeting, headlessHandlers } from './headless-profile.js';
 import { flatPerformance, nestedPerformance } from './reports.js';
-import { seedHandlers } from './seed-profile.js';
-import type { Simulation } from './simulation.js';
+import { seedGreeting, seedHandlers } from './seed-profile.js';
+import type { Greeting, Simulation } from './simulation.js';
 
 /**
  * - `seed`: a 1.x bot, in which every command works; its replies are those of the protocol's first description;
@@ -26,8 +26,8 @@ export interface ProfileTraits {
   readonly market: Market;
   readonly handlers: (simulation: Simulation) => CommandHandlers;
   readonly performance: (account: Account, publish: BotPublishers) => Promise<void>;
-  /** Log lines of the boot. */
-  readonly greeting: readonly string[];
+  /** What is logged at the boot, given the bot's prefix and the strategy that runs from then on. */
+  readonly greeting: (prefix: string, strategy: string | null) => Greeting;
 }
 
 const headless = {
@@ -36,12 +36,6 @@ const headless = {
   market: { name: 'mock_paper_exchange', base: 'BTC', quote: 'USDT', price: 100, fee: '0.002' },
   handlers: headlessHandlers,
   performance: (account: Account, publish: BotPublishers) => publish.performance(nestedPerformance(account)),
-  greeting: [
-    'Starting Hummingbot in headless mode...',
-    'MQTT enabled - waiting for MQTT commands...',
-    'Bot is ready to receive commands via MQTT',
-    'MQTT Bridge connected with success.',
-  ],
 } as const;
 
 /** By profile. */
@@ -54,8 +48,8 @@ export const PROFILES: Readonly<Record<SimulatorProfile, ProfileTraits>> = {
     market: { name: 'binance_paper_trade', base: 'BTC', quote: 'USDT', price: 100, fee: '0.001' },
     handlers: seedHandlers,
     performance: (account, publish) => publish.custom('performance', flatPerformance(account)),
-    greeting: ['MQTT Bridge connected with success.'],
+    greeting: seedGreeting,
   },
-  '2.13': { dialect: 'commlib', missingData: 'refuse', ...headless },
-  '2.18': { dialect: 'aiomqtt', missingData: 'empty', ...headless },
+  '2.13': { dialect: 'commlib', missingData: 'refuse', greeting: headlessGreeting('2.13'), ...headless },
+  '2.18': { dialect: 'aiomqtt', missingData: 'empty', greeting: headlessGreeting('2.18'), ...headless },
 };

@@ -2,7 +2,7 @@
 import { type CommandHandlers, CommandRejected } from '../bridge/handlers.js';
 import { sortParams } from './config-keys.js';
 import { historyText, statusText, stoppedPerformance } from './reports.js';
-import { LOGGERS, log, type Simulation, tradesOf, windDown } from './simulation.js';
+import { type Greeting, LOGGERS, log, type Simulation, tradesOf, windDown } from './simulation.js';
 
 /** The handlers of that bot. */
 export function seedHandlers(simulation: Simulation): CommandHandlers {
@@ -51,13 +51,13 @@ export function seedHandlers(simulation: Simulation): CommandHandlers {
     status: ({ async_backend }) => {
       if (simulation.state === 'idle') throw new CommandRejected('No strategy is currently running!');
       const text = statusText(simulation);
-      if (async_backend === false) return { msg: text };
+      if (async_backend !== true) return { msg: text };
       notify(text);
       return undefined;
     },
 
     history: ({ days, async_backend }) => {
-      if (async_backend === false) return { trades: tradesOf(simulation, days) };
+      if (async_backend !== true) return { trades: tradesOf(simulation, days) };
       notify(historyText(simulation));
       return undefined;
     },
@@ -71,4 +71,12 @@ export function seedHandlers(simulation: Simulation): CommandHandlers {
     'balance/paper': ({ asset, amount }) => notify(`Paper balance for ${asset} token set to ${amount}`),
     command_shortcuts: ({ params }) => ({ success: (params ?? []).map(() => true) }),
   };
+}
+
+/** What such a bot logs while it boots. */
+export function seedGreeting(_prefix: string, strategy: string | null): Greeting {
+  const connected = ['MQTT Bridge connected with success.', LOGGERS.application] as const;
+  return strategy === null
+    ? [connected]
+    : [connected, [`Strategy ${strategy} started successfully`, LOGGERS.core]];
 }

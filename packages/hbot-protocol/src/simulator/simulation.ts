@@ -8,9 +8,14 @@ import type { TradingEngine } from './engine.js';
 
 /** Loggers of the real bot. */
 export const LOGGERS = {
+  application: 'hummingbot.client.hummingbot_application',
+  bridge: 'hummingbot.remote_iface.mqtt',
   core: 'hummingbot.core.trading_core',
   connectors: 'hummingbot.core.connector_manager',
 } as const;
+
+/** Lines of a log, each with its logger. */
+export type Greeting = readonly (readonly [msg: string, logger: string])[];
 
 /** What the bot's strategy does. `demo`: it runs since the boot, and the first `start` takes it over. */
 export type StrategyState = 'idle' | 'demo' | 'running';
