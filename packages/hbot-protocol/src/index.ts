@@ -16,7 +16,7 @@ export {
 } from './bridge/handlers.js';
 export type { BridgeConnection, BridgeGates, HbotBridgeOptions } from './bridge/options.js';
 export { type BotPublishers, LOG_LEVELS, type LogOptions } from './bridge/publishers.js';
-export { HbotClient, type ScriptTopicOptions } from './client/client.js';
+export { HbotClient } from './client/client.js';
 export type { ConfigParam } from './client/commands.js';
 export { HbotCommandError, HbotNoReplyError } from './client/errors.js';
 export type {
@@ -33,6 +33,7 @@ export type { BotPresence, PresenceState } from './client/presence.js';
 export type { CommandErrorReason } from './client/reasons.js';
 export { isSecretKey, REDACTED, redact } from './client/redact.js';
 export type { HbotStream, StreamHandler } from './client/stream.js';
+export type { ScriptTopicOptions } from './client/topics.js';
 export {
   type BotIdentity,
   DEFAULT_NAMESPACE,

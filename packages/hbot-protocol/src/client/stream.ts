@@ -24,10 +24,12 @@ type Contract<T> = TopicContract<string, Schema<unknown, T>>;
  */
 export class HbotStream<T> implements AsyncIterable<T>, AsyncDisposable {
   readonly #subscribers: readonly Subscriber<Contract<T>>[];
+  readonly #onClose: (stream: HbotStream<T>) => void;
 
   /** @internal */
-  constructor(subscribers: readonly Subscriber<Contract<T>>[]) {
+  constructor(subscribers: readonly Subscriber<Contract<T>>[], onClose: (stream: HbotStream<T>) => void) {
     this.#subscribers = subscribers;
+    this.#onClose = onClose;
   }
 
   /** Messages lost because the reader was too slow. */
@@ -60,6 +62,7 @@ export class HbotStream<T> implements AsyncIterable<T>, AsyncDisposable {
 
   /** Ends the subscription. An iterator ends after what it already has. */
   async close(): Promise<void> {
+    this.#onClose(this);
     await Promise.all(this.#subscribers.map((subscriber) => subscriber.close()));
   }
 
@@ -77,6 +80,7 @@ export async function openStream<T>(
   node: Node,
   contracts: readonly Contract<T>[],
   handler: StreamHandler<T> | undefined,
+  onClose: (stream: HbotStream<T>) => void,
 ): Promise<HbotStream<T>> {
   if (contracts.length === 0) throw new StateError('a stream needs a topic');
   const opened = await Promise.allSettled(
@@ -88,5 +92,5 @@ export async function openStream<T>(
     await Promise.allSettled(subscribers.map((subscriber) => subscriber.close()));
     throw failed.reason;
   }
-  return new HbotStream(subscribers);
+  return new HbotStream(subscribers, onClose);
 }
