@@ -1,32 +1,11 @@
 /** The bot's side of the protocol: commands in, everything else out. */
-import { type AnyParameters, type Message, Node, type Request } from '@commlib/core';
+import { Node } from '@commlib/core';
 import { checkNamespace, DEFAULT_NAMESPACE, type Spelling, spellings } from '../contracts/address.js';
-import { externalEventsContract, serviceContract } from '../contracts/bot.js';
-import {
-  type CommandName,
-  commandNames,
-  type ServedReply,
-  type ServedRequest,
-} from '../schemas/commands/index.js';
-import type { ExternalEvent } from '../schemas/streams.js';
-import { type Clock, every, systemClock } from './clock.js';
+import { type Clock, systemClock } from './clock.js';
 import { type ExternalEventHandler, ExternalEventListeners } from './external-events.js';
-import {
-  type CommandHandler,
-  type CommandHandlers,
-  CommandRejected,
-  completeReply,
-  refusal,
-} from './handlers.js';
 import type { HbotBridgeOptions } from './options.js';
-import { BotPublishers, sendOn } from './publishers.js';
-
-/** One start of the bridge. */
-interface Session {
-  readonly node: Node;
-  readonly publishers: BotPublishers;
-  readonly close: (() => Promise<unknown>)[];
-}
+import { BotPublishers } from './publishers.js';
+import { BridgeSession } from './session.js';
 
 /**
  * Makes any program a bot that Hummingbot's controllers can talk to.
@@ -65,7 +44,7 @@ export class HbotBridge implements AsyncDisposable {
   readonly #clock: Clock;
   readonly #externals = new ExternalEventListeners();
   readonly #nowhere: BotPublishers;
-  #session: Session | undefined;
+  #session: BridgeSession | undefined;
   /** Starts and stops come one after the other. */
   #turn: Promise<void> = Promise.resolve();
 
@@ -141,102 +120,27 @@ export class HbotBridge implements AsyncDisposable {
     const options = this.#options;
     const node =
       options.node ?? (await new Node({ ...options.nodeOptions, transport: options.transport() }).start());
-    const publishers = new BotPublishers(sendOn(node, this.#spelling), this.#clock, options.gates ?? {});
-    const session: Session = { node, publishers, close: [] };
+    const session = new BridgeSession(node, this.#spelling, this.#clock, options, this.#externals);
     try {
-      await this.#open(session);
+      await session.open();
     } catch (error) {
       await this.#release(session);
       throw error;
     }
     this.#session = session;
-    await this.#announce(session);
+    await session.announce();
   }
 
   async #stop(): Promise<void> {
     const session = this.#session;
     if (session === undefined) return;
-    await session.publishers.statusUpdate('offline').catch((error) => this.#report(error));
+    await session.publishers.statusUpdate('offline').catch((error) => this.#options.onError?.(error));
     this.#session = undefined;
     await this.#release(session);
   }
 
-  async #release(session: Session): Promise<void> {
-    await Promise.allSettled(session.close.map((close) => close()));
+  async #release(session: BridgeSession): Promise<void> {
+    await session.close();
     if (this.#options.node === undefined) await session.node.close();
   }
-
-  async #open(session: Session): Promise<void> {
-    const { gates = {}, commands = {}, heartbeatMs = 10_000 } = this.#options;
-    const { node, close } = session;
-    const served = (gates.commands ?? true) ? commandNames.filter((name) => isServed(name, commands)) : [];
-    await Promise.all(
-      served.map(async (name) => {
-        const service = await this.#serve(node, name, commands);
-        close.push(() => service.close());
-      }),
-    );
-    if (gates.externalEvents ?? true) {
-      const subscriber = await node.subscribe(externalEventsContract(this.#spelling), (event, message) =>
-        this.#external(node, event, message),
-      );
-      close.push(() => subscriber.close());
-    }
-    const events = node.events();
-    close.push(async () => events.return?.(undefined));
-    void this.#follow(session, events);
-    const stop = every(this.#clock, heartbeatMs, () => this.#quietly(session.publishers.heartbeat()));
-    close.push(async () => stop());
-  }
-
-  #serve<C extends CommandName>(node: Node, command: C, handlers: CommandHandlers) {
-    const handler: CommandHandler<C> | undefined = handlers[command];
-    const answer = async (
-      data: ServedRequest<C>,
-      request: Request<ServedRequest<C>>,
-    ): Promise<ServedReply<C>> => {
-      if (handler === undefined) return refusal(command, `${command} is not supported by this bot`);
-      try {
-        return completeReply(command, await handler(data, request));
-      } catch (error) {
-        if (!(error instanceof CommandRejected)) this.#report(error);
-        return refusal(command, error instanceof Error ? error.message : String(error));
-      }
-    };
-    const contract = serviceContract(this.#spelling, command);
-    return node.serve<string, typeof contract>(contract, answer, { missingData: this.#options.missingData });
-  }
-
-  /** First the heartbeat, then the status: the order of real bots. */
-  async #announce({ publishers }: Session): Promise<void> {
-    await publishers.heartbeat();
-    await publishers.statusUpdate('online');
-  }
-
-  async #follow(session: Session, events: ReturnType<Node['events']>): Promise<void> {
-    for await (const event of events) {
-      // The first `ready` was announced by start(); this one is a reconnect.
-      if (event.type === 'status' && event.status.state === 'ready') this.#quietly(this.#announce(session));
-    }
-  }
-
-  #external(node: Node, event: ExternalEvent, { address, retained }: Message<ExternalEvent, AnyParameters>) {
-    if (retained) return;
-    const own = this.prefix.split('/').length + 2; // …/external/event
-    const name = node.transport.names.levels(address).slice(own).join('.');
-    return this.#externals.call({ ...event, name });
-  }
-
-  #quietly(publishing: Promise<void>): void {
-    publishing.catch((error) => this.#report(error));
-  }
-
-  #report(error: unknown): void {
-    this.#options.onError?.(error);
-  }
-}
-
-/** `command_shortcuts` ended with 2.6.1: only bots that handle it have it. */
-function isServed(name: CommandName, handlers: CommandHandlers): boolean {
-  return name !== 'command_shortcuts' || handlers.command_shortcuts !== undefined;
 }
