@@ -118,9 +118,15 @@ def prepare(home: Path) -> None:
 
     from hummingbot.core.connector_manager import ConnectorManager
     from hummingbot.core.rate_oracle.rate_oracle import RateOracle
+    from hummingbot.core.utils.trading_pair_fetcher import TradingPairFetcher
     from exchange import LocalRates
     RateOracle.get_instance().source = LocalRates()  # the usual ones ask exchanges on the internet
     RateOracle.source = property(lambda self: self._source, lambda self, new: None)
+
+    async def no_pairs(self, *args, **kwargs):
+        """The interactive application asks all exchanges for their trading pairs, only to complete what is typed."""
+
+    TradingPairFetcher.fetch_all = no_pairs
 
     from_internet = ConnectorManager.create_connector
 
