@@ -19,8 +19,9 @@ export function capabilitiesOf(
     expiry: five ? BOTH : { missing: NEEDS_5 },
     wildcards: 'native',
     groups,
-    atLeastOnce: { missing: 'not yet' },
-    redelivery: { missing: 'not yet' },
+    atLeastOnce: 'native',
+    // MQTT has no negative acknowledgement: this package delivers again; after a crash the broker does.
+    redelivery: 'emulated',
     attempts: { missing: 'MQTT does not count deliveries' },
     replay: { missing: 'an MQTT broker keeps the last message of a topic at most' },
     serveModes: groups === 'native' ? ['all', 'compete'] : ['all'],

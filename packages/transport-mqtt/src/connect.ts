@@ -1,5 +1,5 @@
 /** Which version to speak: 5 first, 3.1.1 when the broker refuses it, and what was found out is remembered. */
-import { CommlibError } from '@commlib/core';
+import { CommlibError, ConnectionError } from '@commlib/core';
 import { isClosedBeforeConnack, isVersionRefusal } from './errors.js';
 import { Link, type LinkOptions } from './link.js';
 import type { MqttConfig } from './options.js';
@@ -33,8 +33,35 @@ export class Negotiation {
   }
 }
 
-/** Opens a link in the version that works. Rejects with what the broker or the network said. */
+/**
+ * Opens a link in the version that works and prepares it (subscriptions). Rejects with what the broker or the network
+ * said, or when the signal fires; then nothing is left open.
+ */
 export async function connectLink(
+  config: MqttConfig,
+  negotiation: Negotiation,
+  signal: AbortSignal,
+  options: Omit<LinkOptions, 'version'>,
+  prepare: (link: Link) => Promise<void> = async () => {},
+): Promise<Link> {
+  const link = await negotiated(config, negotiation, signal, options);
+  const abort = () =>
+    link.abandon(new ConnectionError('CONNECTION_FAILED', `${config.target}: the attempt was interrupted`));
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    signal.throwIfAborted();
+    await prepare(link);
+    link.throwIfEnded();
+    return link;
+  } catch (error) {
+    abort();
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+async function negotiated(
   config: MqttConfig,
   negotiation: Negotiation,
   signal: AbortSignal,

@@ -2,13 +2,8 @@
  * The reply inbox: one standing wildcard subscription, one topic below it per call.
  * commlib-py subscribes anew for each call, without waiting for the broker to confirm; answers get lost that way.
  */
-import type { Inbox, ReplyTarget, SendOptions } from '@commlib/core';
+import type { Inbox, Intake, ReplyTarget, SendOptions } from '@commlib/core';
 import { randomHex } from './options.js';
-
-/** What an inbox needs of its transport. */
-export interface InboxHost {
-  request(address: string, payload: Uint8Array, options: SendOptions | undefined): Promise<void>;
-}
 
 /** Where the answers go: `rpc-<32 hex digits>`, below the prefix if there is one, without dots. */
 export function inboxBase(prefix: string | undefined): string {
@@ -17,16 +12,18 @@ export function inboxBase(prefix: string | undefined): string {
   return `${prefix.replaceAll('.', '/').replace(/\/+$/, '')}/${own}`;
 }
 
+type SendRequest = (address: string, payload: Uint8Array, options: SendOptions | undefined) => Promise<void>;
+
 export class MqttInbox implements Inbox {
-  readonly #host: InboxHost;
+  readonly #request: SendRequest;
   readonly #base: string;
-  readonly #leave: () => Promise<void>;
+  readonly #intake: Intake;
   #calls = 0;
 
-  constructor(host: InboxHost, base: string, leave: () => Promise<void>) {
-    this.#host = host;
+  constructor(request: SendRequest, base: string, intake: Intake) {
+    this.#request = request;
     this.#base = base;
-    this.#leave = leave;
+    this.#intake = intake;
   }
 
   claim(): { readonly replyTo: string; readonly correlationId: string } {
@@ -35,7 +32,7 @@ export class MqttInbox implements Inbox {
   }
 
   send(address: string, payload: Uint8Array, _target: ReplyTarget, options?: SendOptions): Promise<void> {
-    return this.#host.request(address, payload, options);
+    return this.#request(address, payload, options);
   }
 
   release(): void {
@@ -43,6 +40,6 @@ export class MqttInbox implements Inbox {
   }
 
   close(): Promise<void> {
-    return this.#leave();
+    return this.#intake.close();
   }
 }

@@ -9,8 +9,10 @@ import mqtt, {
   type IPublishPacket,
   type MqttClient,
 } from 'mqtt';
-import { afterwards, asBuffer, asBuffers } from './bytes.js';
+import { afterwards, asBuffer } from './bytes.js';
+import { clientOptions } from './client-options.js';
 import { closedBeforeConnack, disconnectError, linkError, publishError, subscribeError } from './errors.js';
+import { LIMITS_OF_3, limitsOf, type ServerLimits } from './limits.js';
 import type { MqttConfig } from './options.js';
 import { PacketIds } from './packet-ids.js';
 import { writePuback, writePublish } from './wire.js';
@@ -27,16 +29,6 @@ export interface LinkOptions {
   readonly manualAcknowledgement?: boolean | undefined;
   /** Called once, when a link that was open is no more. */
   readonly onEnd: (link: Link, error: CommlibError) => void;
-}
-
-/** What the broker said in its CONNACK that it can do; 3.1.1 brokers say nothing. */
-export interface ServerLimits {
-  readonly receiveMaximum: number;
-  readonly maximumPacketSize: number;
-  readonly maximumQoS: 0 | 1 | 2;
-  readonly retain: boolean;
-  readonly sharedSubscriptions: boolean;
-  readonly subscriptionIdentifiers: boolean;
 }
 
 /** How to subscribe to one filter. */
@@ -145,6 +137,10 @@ export class Link {
 
   get alive(): boolean {
     return this.#end === undefined;
+  }
+
+  throwIfEnded(): void {
+    if (this.#end) throw this.#end;
   }
 
   /** The connection takes bytes faster than it can send them. */
@@ -331,67 +327,4 @@ function codesOf(packet: { readonly granted: readonly unknown[] }): number[] {
 
 function lost(target: string): ConnectionError {
   return new ConnectionError('CONNECTION_LOST', `${target}: the connection was lost`);
-}
-
-const LIMITS_OF_3: ServerLimits = {
-  receiveMaximum: 65_535,
-  maximumPacketSize: 268_435_455,
-  maximumQoS: 2,
-  retain: true,
-  sharedSubscriptions: false,
-  subscriptionIdentifiers: false,
-};
-
-/** What a CONNACK of MQTT 5 leaves out has the default of its §3.2.2.3. */
-function limitsOf(properties: MqttClient['serverProperties']): ServerLimits {
-  const qos = properties?.maximumQoS;
-  return {
-    receiveMaximum: properties?.receiveMaximum ?? LIMITS_OF_3.receiveMaximum,
-    maximumPacketSize: properties?.maximumPacketSize ?? LIMITS_OF_3.maximumPacketSize,
-    maximumQoS: qos === 0 || qos === 1 ? qos : 2,
-    retain: properties?.retainAvailable !== false,
-    sharedSubscriptions: properties?.sharedSubscriptionAvailable !== false,
-    subscriptionIdentifiers: properties?.subscriptionIdentifiersAvailable !== false,
-  };
-}
-
-function clientOptions(config: MqttConfig, options: LinkOptions, ids: PacketIds): IClientOptions {
-  const { tls } = config;
-  const session = options.session;
-  return {
-    protocol: config.protocol,
-    host: config.host,
-    hostname: config.host.includes(':') && config.path ? `[${config.host}]` : config.host,
-    port: config.port,
-    ...(config.path ? { path: config.path, wsOptions: { ...config.wsOptions } } : {}),
-    protocolVersion: options.version,
-    clientId: options.clientId,
-    clean: session === undefined,
-    ...(config.username === undefined ? {} : { username: config.username }),
-    ...(config.password === undefined ? {} : { password: config.password }),
-    ...(tls.ca === undefined ? {} : { ca: asBuffers(tls.ca) }),
-    ...(tls.cert === undefined ? {} : { cert: asBuffers(tls.cert) }),
-    ...(tls.key === undefined ? {} : { key: asBuffers(tls.key) }),
-    ...(tls.passphrase === undefined ? {} : { passphrase: tls.passphrase }),
-    ...(tls.servername === undefined ? {} : { servername: tls.servername }),
-    ...(tls.rejectUnauthorized === undefined ? {} : { rejectUnauthorized: tls.rejectUnauthorized }),
-    ...(options.will ? { will: options.will } : {}),
-    keepalive: config.keepaliveSeconds,
-    connectTimeout: config.connectTimeoutMs,
-    reconnectPeriod: 0,
-    resubscribe: false,
-    queueQoSZero: false,
-    messageIdProvider: ids,
-    log: () => {},
-    ...(options.version === 5
-      ? {
-          properties: {
-            maximumPacketSize: config.maxPacketBytes,
-            ...(session
-              ? { sessionExpiryInterval: session.expirySeconds, receiveMaximum: session.receiveMaximum }
-              : { receiveMaximum: 65_535 }),
-          },
-        }
-      : {}),
-  };
 }

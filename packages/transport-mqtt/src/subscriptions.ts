@@ -50,6 +50,8 @@ const BATCH = 100;
 const LAST_IDENTIFIER = 268_435_455;
 
 export class Subscriptions {
+  /** Sees each message first; true keeps it from the subscribers. */
+  intercept: ((packet: IPublishPacket) => boolean) | undefined;
   readonly #entries = new Map<string, Entry>();
   readonly #tree = new FilterTree<Entry>();
   readonly #routes = new Map<number, Route>();
@@ -89,6 +91,7 @@ export class Subscriptions {
 
   /** Hands a message to the members it is for, each of them once however many copies come. */
   route(link: Link, packet: IPublishPacket): void {
+    if (this.intercept?.(packet)) return;
     if (!link.limits.subscriptionIdentifiers) {
       this.#tree.match(packet.topic.split('/'), (entry) => deliver(entry, entry.members, packet));
       return;
@@ -112,7 +115,7 @@ export class Subscriptions {
       for (let i = 0; i < missing.length; i += BATCH)
         await this.#restoreSome(link, missing.slice(i, i + BATCH));
     }
-    if (!link.alive) return;
+    link.throwIfEnded();
     this.#restoring = false;
     this.#link = link;
     for (const entry of this.#entries.values()) if (entry.members.size === 0) void this.#dropEmpty(entry);

@@ -1,0 +1,47 @@
+/** mqtt.js's options for one link: framing, keep-alive and TLS are its work, everything else is ours. */
+import type { IClientOptions } from 'mqtt';
+import { asBuffers } from './bytes.js';
+import type { LinkOptions } from './link.js';
+import type { MqttConfig } from './options.js';
+import type { PacketIds } from './packet-ids.js';
+
+export function clientOptions(config: MqttConfig, options: LinkOptions, ids: PacketIds): IClientOptions {
+  const { tls } = config;
+  const session = options.session;
+  return {
+    protocol: config.protocol,
+    host: config.host,
+    hostname: config.host.includes(':') && config.path ? `[${config.host}]` : config.host,
+    port: config.port,
+    ...(config.path ? { path: config.path, wsOptions: { ...config.wsOptions } } : {}),
+    protocolVersion: options.version,
+    clientId: options.clientId,
+    clean: session === undefined,
+    ...(config.username === undefined ? {} : { username: config.username }),
+    ...(config.password === undefined ? {} : { password: config.password }),
+    ...(tls.ca === undefined ? {} : { ca: asBuffers(tls.ca) }),
+    ...(tls.cert === undefined ? {} : { cert: asBuffers(tls.cert) }),
+    ...(tls.key === undefined ? {} : { key: asBuffers(tls.key) }),
+    ...(tls.passphrase === undefined ? {} : { passphrase: tls.passphrase }),
+    ...(tls.servername === undefined ? {} : { servername: tls.servername }),
+    ...(tls.rejectUnauthorized === undefined ? {} : { rejectUnauthorized: tls.rejectUnauthorized }),
+    ...(options.will ? { will: options.will } : {}),
+    keepalive: config.keepaliveSeconds,
+    connectTimeout: config.connectTimeoutMs,
+    reconnectPeriod: 0,
+    resubscribe: false,
+    queueQoSZero: false,
+    messageIdProvider: ids,
+    log: () => {},
+    ...(options.version === 5
+      ? {
+          properties: {
+            maximumPacketSize: config.maxPacketBytes,
+            ...(session
+              ? { sessionExpiryInterval: session.expirySeconds, receiveMaximum: session.receiveMaximum }
+              : { receiveMaximum: 65_535 }),
+          },
+        }
+      : {}),
+  };
+}

@@ -1,0 +1,242 @@
+/**
+ * A durable group on one filter: a session of its own at the broker, on a connection of its own, under a client id that
+ * stays the same. The broker collects while we are away, and gets its acknowledgement after the handler.
+ *
+ * One filter per session, since the broker sends what it collected as soon as the session is resumed: a second filter's
+ * messages would come before anybody here asked for them.
+ */
+import {
+  type CommlibError,
+  type Inbound,
+  type Intake,
+  type IntakeCloseOptions,
+  NotConnectedError,
+  Supervisor,
+  type TransportEvent,
+  UnsupportedError,
+} from '@commlib/core';
+import type { IPublishPacket } from 'mqtt';
+import { connectLink, Negotiation } from './connect.js';
+import { Flow } from './flow.js';
+import { toInbound } from './inbound.js';
+import type { Link, LinkOptions } from './link.js';
+import type { MqttConfig } from './options.js';
+import { Takeover } from './takeover.js';
+
+/** The first connection of a session, tried until the broker takes it. */
+const CONNECT_TIMEOUT_MS = 30_000;
+/** Below this the broker would have to wait for each acknowledgement. */
+const MIN_RECEIVE_MAXIMUM = 20;
+
+/** What a session is for. */
+export interface DurableKey {
+  readonly filter: string;
+  readonly group: string;
+  /** The broker shares the messages of a group among sessions. */
+  readonly shared: boolean;
+  readonly maxInFlight: number;
+}
+
+interface DurableOptions extends DurableKey {
+  readonly config: MqttConfig;
+  readonly version: 5 | 4;
+  readonly onEvent: (event: TransportEvent) => void;
+}
+
+/** The durable sessions of a transport, by group and filter. */
+export class DurableSessions {
+  readonly #config: MqttConfig;
+  readonly #onEvent: (event: TransportEvent) => void;
+  readonly #sessions = new Map<string, DurableSession>();
+
+  constructor(config: MqttConfig, onEvent: (event: TransportEvent) => void) {
+    this.#config = config;
+    this.#onEvent = onEvent;
+  }
+
+  join(key: DurableKey, version: 5 | 4, onMessage: (message: Inbound) => void): Promise<Intake> {
+    const name = `${key.group}/${key.filter}`;
+    let session = this.#sessions.get(name);
+    if (session === undefined || session.ended) {
+      session = new DurableSession({ ...key, config: this.#config, version, onEvent: this.#onEvent });
+      this.#sessions.set(name, session);
+    }
+    const joined = session;
+    return session.join(onMessage, () => {
+      if (this.#sessions.get(name) === joined) this.#sessions.delete(name);
+    });
+  }
+
+  async end(deadlineMs: number): Promise<void> {
+    const all = [...this.#sessions.values()];
+    this.#sessions.clear();
+    await Promise.all(all.map((session) => session.end(deadlineMs)));
+  }
+}
+
+class DurableSession {
+  readonly #options: DurableOptions;
+  readonly #clientId: string;
+  readonly #negotiation: Negotiation;
+  readonly #takeover: Takeover;
+  readonly #supervisor: Supervisor;
+  /** Members here take turns. */
+  readonly #members: ((message: Inbound) => void)[] = [];
+  #link: Link | undefined;
+  #flow: Flow<IPublishPacket> | undefined;
+  #started: Promise<void> | undefined;
+
+  constructor(options: DurableOptions) {
+    this.#options = options;
+    this.#clientId = durableClientId(options);
+    this.#negotiation = new Negotiation(options.version);
+    this.#takeover = new Takeover(options.config, this.#clientId);
+    this.#supervisor = new Supervisor({
+      target: options.config.target,
+      open: (signal) => this.#open(signal),
+      backoff: options.config.backoff,
+    });
+  }
+
+  get ended(): boolean {
+    return this.#supervisor.status.state === 'closed';
+  }
+
+  /** Resolves when the broker holds the session and the subscription. `left` is called when the last member has gone. */
+  async join(onMessage: (message: Inbound) => void, left: () => void): Promise<Intake> {
+    this.#members.push(onMessage);
+    const leave = () => {
+      const at = this.#members.indexOf(onMessage);
+      if (at >= 0) this.#members.splice(at, 1);
+      if (this.#members.length > 0) return false;
+      left();
+      return true;
+    };
+    try {
+      this.#started ??= this.#start();
+      await this.#started;
+    } catch (error) {
+      leave();
+      throw error;
+    }
+    let closing: Promise<void> | undefined;
+    return {
+      close: (options) => {
+        closing ??= leave() ? this.#close(options) : Promise.resolve();
+        return closing;
+      },
+    };
+  }
+
+  /** Ends the connection and leaves the session to the broker; what is unsettled will be delivered again. */
+  async end(deadlineMs: number): Promise<void> {
+    this.#flow?.stop();
+    this.#flow?.discard();
+    const link = this.#link;
+    this.#link = undefined;
+    await link?.close(deadlineMs);
+    this.#supervisor.close();
+  }
+
+  #start(): Promise<void> {
+    let ready = false;
+    return this.#supervisor
+      .start({
+        timeoutMs: CONNECT_TIMEOUT_MS,
+        failFast: false,
+        onEvent: (event) => {
+          if (event.type !== 'status') return;
+          const { status } = event;
+          if (status.state === 'ready') ready = true;
+          // Such a loss is not the node's: its other work goes on. It shall not go unsaid either.
+          else if (ready && status.state === 'reconnecting' && status.attempt === 1) this.#say(status.error);
+          else if (ready && status.state === 'closed' && status.error) this.#say(status.error);
+        },
+      })
+      .then(() => {});
+  }
+
+  #say(error: CommlibError): void {
+    this.#options.onEvent({ type: 'dropped', address: this.#options.filter, error });
+  }
+
+  async #open(signal: AbortSignal): Promise<void> {
+    const { config, filter, group, shared, maxInFlight } = this.#options;
+    await this.#takeover.wait(signal);
+    const flow = new Flow<IPublishPacket>(maxInFlight, (packet, again, settle) =>
+      this.#deliver(packet, again, settle),
+    );
+    this.#flow = flow;
+    const options: Omit<LinkOptions, 'version'> = {
+      clientId: this.#clientId,
+      session: {
+        expirySeconds: config.sessionExpirySeconds,
+        receiveMaximum: Math.min(65_535, Math.max(maxInFlight, MIN_RECEIVE_MAXIMUM)),
+      },
+      manualAcknowledgement: true,
+      onMessage: (link, packet) => {
+        const id = packet.messageId;
+        flow.arrived(packet, id === undefined ? undefined : () => link.acknowledge(id));
+      },
+      onEnd: (_link, error) => {
+        flow.discard();
+        this.#link = undefined;
+        this.#supervisor.lost(this.#takeover.judge(error));
+      },
+    };
+    this.#link = await connectLink(config, this.#negotiation, signal, options, async (link) => {
+      // Retained messages once, not after every reconnect.
+      const retainHandling = link.version === 5 && !shared ? 1 : undefined;
+      const wire = shared ? `$share/${group}/${filter}` : filter;
+      const granted = await link.subscribe({ filter: wire, qos: 1, retainHandling });
+      if (granted === 0) {
+        throw new UnsupportedError(
+          `at-least-once on ${filter}`,
+          'the broker grants quality of service 0 only',
+        );
+      }
+    });
+    this.#takeover.opened();
+  }
+
+  #deliver(packet: IPublishPacket, again: boolean, settle: NonNullable<Inbound['settle']>): void {
+    const next = this.#members.shift();
+    if (next === undefined) return;
+    this.#members.push(next);
+    const message = toInbound(packet);
+    next({ ...message, redelivered: message.redelivered || again, settle });
+  }
+
+  async #close({ forget }: IntakeCloseOptions = {}): Promise<void> {
+    const { config } = this.#options;
+    this.#flow?.stop();
+    if (this.#link) await this.#flow?.idle();
+    const online = this.#link !== undefined;
+    await this.end(config.connectTimeoutMs);
+    if (!forget) return;
+    if (!online)
+      throw new NotConnectedError(
+        `not connected to ${config.target}: the group ${this.#options.group} is still there`,
+      );
+    // A clean start under the same id makes the broker throw the session away, in both versions.
+    const clean = await connectLink(config, this.#negotiation, AbortSignal.timeout(config.connectTimeoutMs), {
+      clientId: this.#clientId,
+      onMessage: () => {},
+      onEnd: () => {},
+    });
+    await clean.close(config.connectTimeoutMs);
+  }
+}
+
+/** The same for every start of the same program: from the client id if one was given, the group, and the filter. */
+function durableClientId({ config, group, filter }: DurableOptions): string {
+  const own = config.stableClientId ? `${config.clientId}-` : '';
+  return `${own}${group}-${fnv1a(filter).toString(16).padStart(8, '0')}`;
+}
+
+/** FNV-1a, 32 bits: short, and the same everywhere. */
+function fnv1a(text: string): number {
+  let hash = 0x811c9dc5;
+  for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 0x01000193);
+  return hash >>> 0;
+}

@@ -1,0 +1,146 @@
+/** Everything that goes out: published messages, requests, answers. */
+import {
+  AbortedError,
+  type CommlibError,
+  type Inbound,
+  type ReplyTarget,
+  type SendOptions,
+} from '@commlib/core';
+import { asBuffer } from './bytes.js';
+import { toCorrelationData } from './inbound.js';
+import type { Link } from './link.js';
+import { checkTopic, replyTopic } from './names.js';
+import type { MqttConfig } from './options.js';
+import { Outbox } from './outbox.js';
+import { PLAIN, publishOptions, tooLarge } from './sending.js';
+
+export class Sender {
+  readonly #config: MqttConfig;
+  readonly #outbox: Outbox;
+  /** Why nothing can be sent now; `later`: whether it may be kept for a reconnect. */
+  readonly #offline: () => { readonly error: CommlibError; readonly later: boolean };
+  /** The link while it is ready. */
+  #link: Link | undefined;
+  /** The one before, for what the broker said it can do. */
+  #known: Link | undefined;
+  #stopped = false;
+
+  constructor(config: MqttConfig, offline: () => { readonly error: CommlibError; readonly later: boolean }) {
+    this.#config = config;
+    this.#outbox = new Outbox(config.maxBuffered);
+    this.#offline = offline;
+  }
+
+  attach(link: Link): void {
+    if (!this.#stopped) this.#link = link;
+    this.#known = link;
+    this.#outbox.attach(link);
+  }
+
+  detach(error: CommlibError): void {
+    this.#link = undefined;
+    this.#outbox.detach(error);
+  }
+
+  /** Takes no more; what was taken still goes out. */
+  stop(): void {
+    this.#stopped = true;
+    this.#link = undefined;
+  }
+
+  fail(error: CommlibError): void {
+    this.#link = undefined;
+    this.#outbox.fail(error);
+  }
+
+  /** Resolves when nothing is unconfirmed. */
+  flushed(): Promise<void> {
+    return this.#outbox.idle();
+  }
+
+  publish(address: string, payload: Uint8Array, options: SendOptions | undefined): Promise<void> {
+    try {
+      checkTopic(address);
+      const link = this.#link;
+      if (options !== undefined) return this.#publish(link, address, payload, options);
+      if (link === undefined) throw this.#offline().error;
+      const refused = tooLarge(link, address, payload);
+      return refused ? Promise.reject(refused) : link.send(address, payload, PLAIN);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** A request: never kept for later, at least once on its way. */
+  request(address: string, payload: Uint8Array, options: SendOptions | undefined): Promise<void> {
+    try {
+      checkTopic(address);
+      const link = this.#ready();
+      const refused = tooLarge(link, address, payload);
+      if (refused) throw refused;
+      const qos = Math.min(options?.native?.mqtt?.qos ?? 1, link.limits.maximumQoS);
+      if (qos === 0) return link.send(address, payload, PLAIN);
+      return this.#outbox.add(address, payload, qos === 1 ? CONFIRMED : { qos: 2, retain: false }, false);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** An answer: as a request. */
+  respond(request: Inbound, target: ReplyTarget, payload: Uint8Array): Promise<void> {
+    try {
+      const topic = replyTopic(target.replyTo);
+      const link = this.#ready();
+      const refused = tooLarge(link, topic, payload);
+      if (refused) throw refused;
+      // Only a request that named its reply topic the MQTT 5 way expects its correlation data back.
+      const native = link.version === 5 && request.replyTo !== undefined ? target.correlationId : undefined;
+      const properties =
+        native === undefined ? undefined : { correlationData: asBuffer(toCorrelationData(native)) };
+      if (link.limits.maximumQoS === 0) return link.send(topic, payload, { ...PLAIN, properties });
+      return this.#outbox.add(topic, payload, properties ? { ...CONFIRMED, properties } : CONFIRMED, false);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #publish(
+    link: Link | undefined,
+    address: string,
+    payload: Uint8Array,
+    options: SendOptions,
+  ): Promise<void> {
+    const known = link ?? this.#known;
+    const packet = publishOptions(options, known, this.#config);
+    const keep = options.delivery === 'at-least-once';
+    if (link === undefined) {
+      const { error, later } = this.#offline();
+      if (!keep || !later) throw error;
+    }
+    const refused = known && tooLarge(known, address, payload);
+    if (refused) throw refused;
+    const { signal } = options;
+    if (signal?.aborted) throw new AbortedError(`publishing to ${address}`, signal.reason);
+    const sent =
+      packet.qos === 0 && link
+        ? link.send(address, payload, packet)
+        : this.#outbox.add(address, payload, packet, keep);
+    return signal ? abortable(sent, signal, `publishing to ${address}`) : sent;
+  }
+
+  #ready(): Link {
+    if (this.#link === undefined) throw this.#offline().error;
+    return this.#link;
+  }
+}
+
+const CONFIRMED = { qos: 1, retain: false } as const;
+
+/** The work, or the signal's abort; the work goes on then, and nobody hears how it ends. */
+function abortable(work: Promise<void>, signal: AbortSignal, what: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(new AbortedError(what, signal.reason));
+    signal.addEventListener('abort', abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}
