@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { Node } from '@commlib/core';
-import { HbotClient } from '@commlib/hbot-protocol';
+import { HbotClient, SimulatedBot } from '@commlib/hbot-protocol';
 import { mqtt } from '@commlib/transport-mqtt';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type MqttBroker, startMqtt, until } from '../brokers/index.js';
+import { findBroker, type MqttBroker, startEmbedded, startMosquitto, until } from '../brokers/index.js';
 import { startProcess } from '../brokers/process.js';
 import { programOf, run } from './commands.js';
 import { root } from './markdown.js';
@@ -20,9 +20,16 @@ function promised(name: string): string | undefined {
 describe('examples', () => {
   let broker: MqttBroker;
   beforeAll(async () => {
-    broker = await startMqtt();
+    // One of our own in any case: an example stops every bot that it finds.
+    const mosquitto = await findBroker('mosquitto', { own: true });
+    broker = await (mosquitto.found ? startMosquitto({ own: true }) : startEmbedded());
   });
   afterAll(() => broker?.stop());
+
+  /** Bots for the examples that look for some; heard often, so that nobody waits for them. */
+  async function simulate(id: string): Promise<SimulatedBot> {
+    return SimulatedBot.start({ id, transport: () => mqtt(broker.url), heartbeatMs: 300 });
+  }
 
   test('each says what it prints, or has a test of its own', () => {
     expect(examples.filter((name) => promised(name) === undefined)).toEqual(['write-a-bot.ts']);
@@ -31,7 +38,10 @@ describe('examples', () => {
   test.each(examples.filter((name) => promised(name) !== undefined))(
     '%s prints what it says',
     async (name) => {
-      const { code, text } = await run(`exec ${programOf('tsx')} ${folder}/${name} ${broker.url}`, root);
+      await using _one = name === 'emergency-stop.ts' ? await simulate('bot-1') : undefined;
+      await using _two = name === 'emergency-stop.ts' ? await simulate('bot-2') : undefined;
+      const command = `exec ${programOf('tsx')} ${folder}/${name} ${broker.url} 3000`;
+      const { code, text } = await run(command, root);
       expect(plain(text)).toBe(promised(name));
       expect(code).toBe(0);
     },

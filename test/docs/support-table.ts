@@ -40,9 +40,13 @@ function cell(value: unknown, reason: (why: string) => string): string {
   throw new Error(`the table has no word for ${JSON.stringify(value)}`);
 }
 
+/** With the columns padded, as the formatter wants tables. */
 function table(header: readonly string[], lines: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
-  return [line(header), line(header.map(() => '---')), ...lines.map(line)].join('\n');
+  const widths = header.map((_, i) => Math.max(...[header, ...lines].map((cells) => cells[i]?.length ?? 0)));
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(' | ')} |`;
+  const rule = `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`;
+  return [line(header), rule, ...lines.map(line)].join('\n');
 }
 
 /** Yes or no, in one look. */
