@@ -1,5 +1,5 @@
 /** One bot, from the controller's side. */
-import { Node, type NodeEvent, type Transport } from '@commlib/core';
+import { ClosedError, Node, type NodeEvent, type Transport } from '@commlib/core';
 import { DEFAULT_NAMESPACE, type Dialect, spellings } from '../contracts/address.js';
 import { streamContract } from '../contracts/bot.js';
 import { Broadcast } from './broadcast.js';
@@ -150,12 +150,12 @@ export class HbotClient extends BotTopics implements AsyncDisposable {
     }
   }
 
-  /** Ends its subscriptions, and the node if it is its own. */
+  /** Ends its subscriptions and the commands in flight, and the node if it is its own. */
   close(): Promise<void> {
     this.closed = true;
     this.#closing ??= (async () => {
       this.#tracker.close();
-      this.spelling.close();
+      this.commander.close(new ClosedError(`client of bot ${this.id}`));
       await Promise.allSettled([...this.resources].map((resource) => resource.close()));
       this.#changes.end();
       if (this.#ownsNode) await this.node.close();

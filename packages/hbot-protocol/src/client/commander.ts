@@ -29,6 +29,7 @@ export interface CommanderOptions {
 /** One per client. */
 export class Commander {
   readonly #options: CommanderOptions;
+  readonly #abort = new AbortController();
 
   constructor(options: CommanderOptions) {
     this.#options = options;
@@ -47,10 +48,12 @@ export class Commander {
     const leftMs = Math.max(1, timeoutMs - (Date.now() - begun));
     const sentAt = Date.now();
     try {
-      const reply = await this.#client(command, where).call(data, { timeoutMs: leftMs, signal });
+      const either = signal ? AbortSignal.any([signal, this.#abort.signal]) : this.#abort.signal;
+      const reply = await this.#client(command, where).call(data, { timeoutMs: leftMs, signal: either });
       tracker.replied(sentAt);
       return command === 'config' && !revealSecrets ? redact(reply) : reply;
     } catch (error) {
+      if (this.#abort.signal.aborted && CommlibError.is(error, 'ABORTED')) throw this.#abort.signal.reason;
       if (CommlibError.is(error, 'TIMEOUT')) throw this.#silence(command, timeoutMs, false, error);
       throw error;
     }
@@ -66,6 +69,12 @@ export class Commander {
     const { status }: { status: number } = reply;
     if (status !== 200) throw new HbotCommandError(this.#options.botId, command, reply);
     return reply;
+  }
+
+  /** Commands in flight, and later ones, end with this error. */
+  close(error: Error): void {
+    this.#options.spelling.close(error);
+    this.#abort.abort(error);
   }
 
   /** Clients hold nothing: one is made for each command that is sent. */

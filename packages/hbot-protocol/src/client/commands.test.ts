@@ -207,6 +207,29 @@ describe('a bot that says nothing', () => {
   });
 });
 
+describe('a client that is closed', () => {
+  it('ends the commands in flight and refuses later ones, on a node that lives on', async () => {
+    await open();
+    const calls = [client.stop(), client.history()];
+    const waiting = await HbotClient.open(node, { id: 'dotted.id' });
+    calls.push(waiting.stop());
+    await Promise.all([client.close(), waiting.close()]);
+    for (const call of calls) await expect(call).rejects.toMatchObject({ code: 'CLOSED' });
+    await expect(client.stop()).rejects.toMatchObject({ code: 'CLOSED' });
+    await expect(client.sendExternalEvent('x')).rejects.toMatchObject({ code: 'CLOSED' });
+    expect(node.status.state).toBe('ready');
+  });
+
+  it('a wait for a dotted bot may be given up, too', async () => {
+    const abort = new AbortController();
+    await open({ id: 'dotted.id' });
+    const call = client.stop({}, { signal: abort.signal });
+    abort.abort();
+    await expect(call).rejects.toMatchObject({ code: 'ABORTED' });
+    await expect(client.stop({}, { signal: abort.signal })).rejects.toMatchObject({ code: 'ABORTED' });
+  });
+});
+
 describe('secrets', () => {
   const config = {
     client: {

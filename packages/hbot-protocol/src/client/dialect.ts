@@ -6,7 +6,8 @@ import type { Dialect, Spelling } from '../contracts/address.js';
 export class SpellingFinder {
   readonly candidates: readonly [Spelling, ...Spelling[]];
   #known: Spelling | undefined;
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new Set<{ wake: () => void; fail: (error: Error) => void }>();
+  #closed: Error | undefined;
 
   constructor(candidates: readonly [Spelling, ...Spelling[]]) {
     this.candidates = candidates;
@@ -26,31 +27,34 @@ export class SpellingFinder {
   /** The bot was heard on this one. */
   heard(spelling: Spelling): void {
     if (this.candidates.length > 1) this.#known = spelling;
-    for (const wake of [...this.#waiting]) wake();
+    for (const { wake } of [...this.#waiting]) wake();
   }
 
-  /** Resolves with `undefined` when the bot was not heard in time. Throws {@link AbortedError}. */
+  /** Resolves with `undefined` when the bot was not heard in time. Throws {@link AbortedError}, and after `close` its error. */
   find(timeoutMs: number, signal: AbortSignal | undefined): Promise<Spelling | undefined> {
+    if (this.#closed) return Promise.reject(this.#closed);
     if (this.#known) return Promise.resolve(this.#known);
     return new Promise((resolve, reject) => {
       const settle = (how: () => void) => {
         clearTimeout(timer);
         signal?.removeEventListener('abort', abort);
-        this.#waiting.delete(wake);
+        this.#waiting.delete(waiter);
         how();
       };
       const wake = () => settle(() => resolve(this.#known));
+      const waiter = { wake, fail: (error: Error) => settle(() => reject(error)) };
       const abort = () =>
         settle(() => reject(new AbortedError('waiting for the bot to be heard', signal?.reason)));
       const timer = setTimeout(wake, timeoutMs);
       if (signal?.aborted) return abort();
       signal?.addEventListener('abort', abort);
-      this.#waiting.add(wake);
+      this.#waiting.add(waiter);
     });
   }
 
-  /** Lets everybody who waits go. */
-  close(): void {
-    for (const wake of [...this.#waiting]) wake();
+  /** Nothing is found any more: whoever waits, or asks later, gets this error. */
+  close(error: Error): void {
+    this.#closed = error;
+    for (const { fail } of [...this.#waiting]) fail(error);
   }
 }
