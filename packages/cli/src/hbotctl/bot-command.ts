@@ -1,5 +1,5 @@
 /** The frame of a command that is sent to one bot: connect, send, show the answer, or with `--dry-run` what would be sent. */
-import { HbotClient, HbotCommandError } from '@commlib/hbot-protocol';
+import { HbotClient, HbotCommandError, redact } from '@commlib/hbot-protocol';
 import type { Command } from 'commander';
 import { printable, toJson } from '../terminal/text.js';
 import { type Context, connected, type GlobalFlags, type Kit } from './context.js';
@@ -76,7 +76,8 @@ class Rehearsed extends Error {}
 /** Lets the command run up to the point where it would be sent, and shows what that is. */
 async function rehearse<R>(bot: HbotClient, send: Send<R>, context: Context): Promise<void> {
   context.node.use({
-    async call({ address, data }) {
+    async call({ address, data: sent }) {
+      const data = redact(sent);
       context.record({ dryRun: true, topic: address, data });
       context.say(`would send to ${printable(address)} at ${context.where}:\n${printable(toJson(data))}`);
       throw new Rehearsed();

@@ -1,7 +1,7 @@
 /** What every `hbotctl` command is given: settings, connection, output. */
 import {
   CommlibError,
-  type ConnectionError,
+  ConnectionError,
   memory,
   type Node,
   type NodeEvent,
@@ -101,9 +101,9 @@ const LOCAL = new Set(['localhost', '127.0.0.1', '[::1]']);
 
 /** Says what a newcomer can do about the most common failure. */
 function withRemedy(error: unknown, settings: Settings): unknown {
-  if (!CommlibError.is(error, 'CONNECTION_REFUSED' satisfies ConnectionError['code'])) return error;
+  if (!CommlibError.is(error, 'CONNECTION_REFUSED')) return error;
   const remedy = LOCAL.has(settings.host)
     ? "is a broker running? 'hbotctl broker' starts one for trying out"
     : 'is it the right host and port?';
-  return new CommlibError(error.code, `${error.message}; ${remedy}`, { cause: error });
+  return new ConnectionError('CONNECTION_REFUSED', `${error.message}; ${remedy}`, { cause: error });
 }

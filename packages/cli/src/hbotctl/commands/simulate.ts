@@ -1,6 +1,6 @@
 /** `simulate`: a bot that needs no Hummingbot, no exchange and no money. */
 import { CommlibError, type Middleware, strictJson } from '@commlib/core';
-import { SimulatedBot, type SimulatorProfile } from '@commlib/hbot-protocol';
+import { redact, SimulatedBot, type SimulatorProfile } from '@commlib/hbot-protocol';
 import { type Command, Option } from 'commander';
 import { connectionLines } from '../../connection/events.js';
 import { seconds, wholeNumber } from '../../connection/flags.js';
@@ -90,7 +90,8 @@ async function simulate(kit: Kit, command: Command, id: string, flags: SimulateF
 function commandsOf(write: (entry: Entry) => void): Middleware {
   return {
     async serve({ request }, next) {
-      const { address, data } = request;
+      const { address } = request;
+      const data = redact(request.data);
       try {
         const reply = await next();
         const text = clip(`${address} ${toJson(data)} → ${toJson(reply)}`, LONGEST_LINE);

@@ -46,7 +46,9 @@ async function watch(kit: Kit, command: Command, id: string, flags: WatchFlags):
     const unfollow = bot.onPresence((presence) => {
       const words = presenceWords(id, presence);
       const { state, advice } = presence;
-      if (words) write({ source: 'presence', ...words, record: { bot: id, state, advice } });
+      // What heartbeats tell; without them it was not asked for.
+      if (words && flags.only.includes('hb'))
+        write({ source: 'presence', ...words, record: { bot: id, state, advice } });
     });
     try {
       await follow(bot, flags.only, (stream, data, words) => {

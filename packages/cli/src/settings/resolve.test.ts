@@ -1,0 +1,84 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { Given } from './given.js';
+import { resolveSettings, targetOf } from './resolve.js';
+
+const resolve = (...sources: Given[]) =>
+  resolveSettings(
+    sources.map((given, i) => ({ name: ['the flags', 'the environment', 'the file'][i] ?? '', given })),
+  );
+
+describe('where the broker is', () => {
+  test.each<[Given[], string]>([
+    [[{}], 'mqtt://localhost:1883'],
+    [[{ host: 'a' }], 'mqtt://a:1883'],
+    [[{ host: 'a', port: 2 }], 'mqtt://a:2'],
+    [[{ tls: true }], 'mqtts://localhost:8883'],
+    [[{ ca: 'ca.pem' }], 'mqtts://localhost:8883'],
+    [[{ broker: 'wss://a/mqtt' }], 'wss://a:443'],
+    [[{ broker: 'mqtt://a', tls: true }], 'mqtts://a:8883'],
+    [[{ port: 5 }, { broker: 'mqtt://a:4' }], 'mqtt://a:5'],
+    [[{ host: 'b' }, { broker: 'mqtts://a:4' }], 'mqtt://b:1883'],
+    [[{}, { host: 'a', port: 7 }, { broker: 'mqtts://b:4' }], 'mqtt://a:7'],
+    [[{}, { host: 'a' }, { port: 9 }], 'mqtt://a:1883'],
+    [[{}, {}, { port: 9, tls: true }], 'mqtts://localhost:9'],
+    [[{}, { tls: true }, { broker: 'mqtt://[::1]:4' }], 'mqtt://[::1]:4'],
+  ])('%j is %s', (sources, target) => expect(targetOf(resolve(...sources))).toBe(target));
+});
+
+describe('credentials', () => {
+  test('come from the URL, decoded', () => {
+    expect(resolve({ broker: 'mqtt://us%40er:p%2Fw@a' })).toMatchObject({
+      username: 'us@er',
+      password: 'p/w',
+    });
+  });
+
+  test('user name and password may come from different sources', () => {
+    expect(resolve({ username: 'u' }, { password: 'p' })).toMatchObject({ username: 'u', password: 'p' });
+    expect(resolve({ broker: 'mqtt://u@a' }, { passwordFile: 'f' })).toMatchObject({
+      username: 'u',
+      passwordFile: 'f',
+    });
+  });
+
+  test('of a higher source go before those of the URL', () => {
+    expect(resolve({ password: 'x' }, { broker: 'mqtt://u:p@a' })).toMatchObject({
+      username: 'u',
+      password: 'x',
+    });
+    const settings = resolve({ passwordFile: 'f' }, { broker: 'mqtt://u:p@a' });
+    expect(settings).toMatchObject({ username: 'u', password: undefined, passwordFile: 'f' });
+  });
+
+  test('never go to a host they were not written for', () => {
+    const place = fc.constantFrom<Given>(
+      {},
+      { broker: 'mqtt://x:SECRET@a' },
+      { host: 'a', username: 'x', password: 'SECRET' },
+      { broker: 'mqtt://a', password: 'SECRET' },
+    );
+    fc.assert(
+      fc.property(place, place, (environment, file) => {
+        const settings = resolve({ host: 'b' }, environment, file);
+        expect(settings).toMatchObject({ host: 'b', username: undefined, password: undefined });
+      }),
+    );
+  });
+});
+
+describe('timeouts are milliseconds', () => {
+  test('the connection waits 5 s, or less when an answer may take less', () => {
+    expect(resolve({})).toMatchObject({ timeoutMs: undefined, connectTimeoutMs: 5000 });
+    expect(resolve({ timeout: 0.5 })).toMatchObject({ timeoutMs: 500, connectTimeoutMs: 500 });
+    expect(resolve({ timeout: 60, connectTimeout: 20 })).toMatchObject({
+      timeoutMs: 60_000,
+      connectTimeoutMs: 20_000,
+    });
+  });
+});
+
+test('no message about a broken URL shows it', () => {
+  for (const broker of ['mqtt://u:SECRET@', 'nope://u:SECRET@a', 'u:SECRET@a:1883', 'mqtt://u:SEC RET@a b'])
+    expect(() => resolve({ broker })).toThrow(expect.not.stringContaining('SEC'));
+});

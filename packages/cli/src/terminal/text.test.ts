@@ -1,0 +1,32 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { clip, oneLine, printable, table, toJson } from './text.js';
+
+test('JSON is what JSON.parse reads back, for any JSON value', () => {
+  fc.assert(fc.property(fc.jsonValue(), (value) => toJson(value) === JSON.stringify(value)));
+});
+
+test('what JSON has no word for', () => {
+  expect(toJson({ a: Number.NaN, b: [Number.POSITIVE_INFINITY], c: 2n ** 70n, d: undefined })).toBe(
+    '{"a":null,"b":[null],"c":1180591620717411303424}',
+  );
+  expect(toJson(undefined)).toBe('null');
+  expect(toJson({ at: new Date(0) })).toBe('{"at":"1970-01-01T00:00:00.000Z"}');
+});
+
+test('no text from outside moves the cursor, changes the colour or turns the line round', () => {
+  expect(printable('a\u001b[31mb\u009bc\u202ed\re\tf\ng')).toBe('a\\x1b[31mb\\x9bc\\u202ed\\x0de\tf\ng');
+  expect(oneLine('a \r\n  b\n\nc')).toBe('a ⏎ b ⏎ c');
+});
+
+test('columns are as wide as their widest cell, the last one as it is', () => {
+  expect(
+    table([
+      ['a', 'bbb', 'c'],
+      ['aa', 'b', 'cc'],
+    ]),
+  ).toBe('a   bbb  c\naa  b    cc');
+  expect(table([['k', 'v']], (cell, _row, column) => (column === 0 ? `<${cell}>` : cell))).toBe('<k>  v');
+  expect(clip('abcdef', 4)).toBe('abc…');
+  expect(clip('abcd', 4)).toBe('abcd');
+});
