@@ -1,0 +1,141 @@
+/** Thousands of calls on one client, each with a nonce of its own, while something is done to the connection. */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CommlibError, Node } from '@commlib/core';
+import { mqtt } from '@commlib/transport-mqtt';
+import { echo } from './contract.js';
+
+/** How large a burst is, and where. */
+export interface BurstOptions {
+  /** The client's way to the broker: through a proxy, perhaps. */
+  readonly clientUrl: string;
+  readonly serviceUrl: string;
+  readonly calls: number;
+  readonly inFlight: number;
+  /** Of each call. */
+  readonly timeoutMs: number;
+  readonly keepaliveMs?: number | undefined;
+  /** What happens meanwhile. It waits on what it is given, never for a time. */
+  readonly disturb?: ((burst: Disturbed) => Promise<void>) | undefined;
+}
+
+/** What a disturbance may look at. */
+export interface Disturbed {
+  readonly client: Node;
+  readonly service: Node;
+  /** Resolves when this part of the calls (0 to 1) has settled. */
+  settled(part: number): Promise<void>;
+  /** Resolves when the node is in this state. */
+  state(node: Node, state: Node['status']['state']): Promise<void>;
+}
+
+/** What became of the calls. */
+export interface BurstResult {
+  readonly calls: number;
+  readonly answered: number;
+  /** Error code → number of calls that failed with it. */
+  readonly failed: Readonly<Record<string, number>>;
+  /** Calls that were given another call's answer. */
+  readonly wrong: number;
+  /** Calls that failed with an error that is none of this library's. */
+  readonly untyped: number;
+  /** Nonces whose handler ran more than once. */
+  readonly executedTwice: number;
+  /** Answers that came after their call had ended, and were dropped. */
+  readonly late: number;
+  /** Calls still pending at the end. */
+  readonly pending: number;
+  /** How often the client's connection was lost and made again. */
+  readonly reconnects: number;
+  readonly durationMs: number;
+}
+
+/** Makes the calls, and tells what became of each. */
+export async function runBurst(options: BurstOptions): Promise<BurstResult> {
+  const { calls, inFlight, timeoutMs, keepaliveMs } = options;
+  const backoff = { minMs: 20, maxMs: 200 };
+  const executed = new Map<string, number>();
+  const service = await new Node({ transport: mqtt(options.serviceUrl, { backoff }) }).start();
+  await service.serve(
+    echo,
+    async ({ nonce }) => {
+      executed.set(nonce, (executed.get(nonce) ?? 0) + 1);
+      // Answers come in another order than the requests did.
+      await sleep(Math.random() * 3);
+      return { nonce };
+    },
+    { concurrency: inFlight, maxQueued: calls },
+  );
+  const client = await new Node({ transport: mqtt(options.clientUrl, { backoff, keepaliveMs }) }).start();
+  const caller = client.client(echo, { timeoutMs });
+
+  const waiters: { at: number; resolve: () => void }[] = [];
+  const failed: Record<string, number> = {};
+  let begun = 0;
+  let settled = 0;
+  let answered = 0;
+  let wrong = 0;
+  let untyped = 0;
+
+  const one = async (): Promise<void> => {
+    const nonce = randomUUID();
+    try {
+      const answer = await caller.call({ nonce });
+      if (answer.nonce === nonce) answered++;
+      else wrong++;
+    } catch (error) {
+      if (!CommlibError.is(error)) untyped++;
+      const code = CommlibError.is(error) ? error.code : String(error);
+      failed[code] = (failed[code] ?? 0) + 1;
+    }
+    settled++;
+    for (const waiter of waiters) if (settled >= waiter.at) waiter.resolve();
+  };
+  const worker = async (): Promise<void> => {
+    while (begun < calls) {
+      begun++;
+      await one();
+      // As a program would: no next call before the connection is back. Not one of the calls is made again.
+      if (client.status.state !== 'ready') await stateOf(client, 'ready');
+    }
+  };
+
+  const start = performance.now();
+  const disturbance = options.disturb?.({
+    client,
+    service,
+    settled: (part) =>
+      new Promise((resolve) => {
+        const at = Math.floor(calls * part);
+        if (settled >= at) resolve();
+        else waiters.push({ at, resolve });
+      }),
+    state: stateOf,
+  });
+  await Promise.all([disturbance, ...Array.from({ length: inFlight }, worker)]);
+  const durationMs = performance.now() - start;
+  const { status } = client;
+  const reconnects = status.state === 'ready' ? status.reconnects : 0;
+  await client.close();
+  await service.close();
+  return {
+    calls,
+    answered,
+    failed,
+    wrong,
+    untyped,
+    executedTwice: [...executed.values()].filter((times) => times > 1).length,
+    late: client.counters.lateReplies,
+    pending: calls - settled,
+    reconnects,
+    durationMs,
+  };
+}
+
+async function stateOf(node: Node, state: Node['status']['state']): Promise<void> {
+  if (node.status.state === state) return;
+  for await (const event of node.events()) {
+    if (event.type === 'status' && event.status.state === state) return;
+  }
+  throw new Error(`the node was closed before it was ${state}`);
+}

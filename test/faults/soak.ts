@@ -1,0 +1,27 @@
+/** `npm run soak`: the fault tests in their full size, with their figures. Exits with 1 when a promise was broken. */
+import { findBroker } from '../brokers/find.js';
+import { type BurstRow, breaches, tableOf } from './burst/report.js';
+import { FULL, scenarios } from './burst/scenarios.js';
+
+const found = await findBroker('mosquitto', { own: true });
+if (!found.found) {
+  console.error(`there is no Mosquitto to do it on: ${found.why}`);
+  process.exit(1);
+}
+
+const rows: BurstRow[] = [];
+for (const { name, run } of scenarios) {
+  console.error(`  ${FULL.calls} calls, ${FULL.inFlight} in flight: ${name} …`);
+  rows.push({ name, ...(await run(FULL)) });
+}
+console.log(
+  `Bursts of ${FULL.calls} calls on one client, ${FULL.inFlight} in flight, over ${found.version}:\n`,
+);
+console.log(tableOf(rows));
+const broken = rows.flatMap((row) => breaches(row).map((breach) => `${row.name}: ${breach}`));
+if (broken.length > 0) {
+  console.error(`\n${broken.join('\n')}`);
+  process.exitCode = 1;
+} else {
+  console.log('\nEvery call settled: with its own answer, or with a typed error. None was executed twice.');
+}
