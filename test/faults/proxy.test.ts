@@ -9,10 +9,14 @@ let server: Server;
 let backend: number;
 let proxy: TcpProxy;
 const clients: Socket[] = [];
+/** The server's ends. */
+const sockets: Socket[] = [];
 
 beforeEach(async () => {
   backend = await freePort();
+  sockets.length = 0;
   server = createServer((socket) => {
+    sockets.push(socket);
     socket.on('error', () => {});
     socket.pipe(socket);
   });
@@ -74,6 +78,31 @@ describe('the proxy', () => {
     expect(seen).toEqual({ text: 'a', error: '', closed: false });
     proxy.resume();
     await until(() => seen.text === 'ab' && late.seen.text === 'c', { what: 'both echoes' });
+  });
+
+  test('paused, an end is held back as well; resumed, the other side is told', async () => {
+    const { socket, seen } = open();
+    socket.write('a');
+    await until(() => seen.text === 'a', { what: 'the first echo' });
+    const [atServer] = sockets;
+    proxy.pause();
+    socket.resetAndDestroy();
+    await until(() => seen.closed, { what: 'the end at the client' });
+    await roundTripsPastTheProxy();
+    expect(atServer?.closed).toBe(false);
+    proxy.resume();
+    await until(() => atServer?.closed && proxy.open === 0, { what: 'the end at the server' });
+  });
+
+  test('closed while paused, it leaves no connection behind', async () => {
+    const { socket, seen } = open();
+    socket.write('a');
+    await until(() => seen.text === 'a', { what: 'the first echo' });
+    proxy.pause();
+    socket.resetAndDestroy();
+    await until(() => seen.closed, { what: 'the end at the client' });
+    await proxy.close();
+    await until(() => sockets.every(({ closed }) => closed), { what: 'the end at the server' });
   });
 
   test('cut resets what is open and lets new connections in', async () => {

@@ -62,11 +62,14 @@ export async function startProxy(targetPort: number, targetHost = '127.0.0.1'): 
       [client, target],
       [target, client],
     ] as const) {
-      socket.on('error', () => other.resetAndDestroy());
+      socket.on('error', () => {
+        if (!paused) other.resetAndDestroy();
+      });
       socket.once('close', () => {
+        // A paused link does not even tell that the other side has gone; resume and cut do.
+        if (paused) return;
         links.delete(link);
-        // A paused link does not even tell that the other side has gone.
-        if (!paused) other.destroy();
+        other.destroy();
       });
     }
   });
@@ -115,6 +118,12 @@ export async function startProxy(targetPort: number, targetHost = '127.0.0.1'): 
     resume() {
       paused = false;
       everyPipe((pipe) => pipe.resume());
+      for (const link of links) {
+        if (!link.client.closed && !link.target.closed) continue;
+        links.delete(link);
+        link.client.destroy();
+        link.target.destroy();
+      }
     },
     cut,
     refuse,
