@@ -13,6 +13,10 @@ describe('how to write a bot', async () => {
   runsThrough('docs/how-to/write-a-bot.md', await openPage('docs/how-to/write-a-bot.md'));
 });
 
+describe('how to lose no message', async () => {
+  runsThrough('docs/how-to/lose-nothing.md', await openPage('docs/how-to/lose-nothing.md'));
+});
+
 describe('how to use it in a browser', async () => {
   runsThrough('docs/how-to/browser.md', await openPage('docs/how-to/browser.md'));
 });

@@ -16,6 +16,8 @@ describe('the comparison with what a page says', () => {
     expect(printed('first\na\nb\nlast', 'first\n…\nlast')).toBe(true);
     expect(printed('first\nlast', 'first\n…\nlast')).toBe(true);
     expect(printed('first\na', 'first\n…')).toBe(true);
+    expect(printed('first', 'first\n…')).toBe(true);
+    expect(printed('first and more', 'first\n…')).toBe(false);
     expect(printed('first\na\nlast', 'first\nlast')).toBe(false);
   });
 

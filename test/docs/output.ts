@@ -17,14 +17,19 @@ export function plain(output: string): string {
  */
 export function patternOf(expected: string): string {
   const lines = expected.trim().split('\n');
-  return lines
-    .map((line, i) => {
-      const last = i === lines.length - 1;
-      if (line.trim() === '…') return last ? '[\\s\\S]*' : '(?:.*\\n)*?';
-      const text = line.trimEnd().replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
-      return text.replaceAll('…', '.*?') + (last ? '' : '\\n');
-    })
-    .join('');
+  const open = lines.at(-1)?.trim() === '…';
+  if (open) lines.pop();
+  const pattern = lines.map((line, i) => {
+    const end = i === lines.length - 1 ? '' : '\\n';
+    if (line.trim() === '…') return '(?:.*\\n)*?';
+    return (
+      line
+        .trimEnd()
+        .replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')
+        .replaceAll('…', '.*?') + end
+    );
+  });
+  return pattern.join('') + (open ? '(?:\\n[\\s\\S]*)?' : '');
 }
 
 /** Whether a program that has ended printed exactly this. */

@@ -72,7 +72,8 @@ export async function openPage(path: string, options: PageOptions = {}): Promise
         },
       });
     } else if (block.language === 'sh' && !block.info.startsWith('not run: ')) {
-      const title = `${block.where} ${block.text.trim().split('\n').join('; ')}`;
+      const [first = '', ...more] = block.text.trim().split('\n');
+      const title = `${block.where} ${first}${more.length > 0 ? ' …' : ''}`;
       steps.push({
         title,
         run: async () => {

@@ -35,6 +35,7 @@ function cell(value: unknown, reason: (why: string) => string): string {
     return value.map((mode: string) => modes[mode]).join(', or ');
   if (Array.isArray(value)) return value.length === 2 ? 'yes' : value.join(', ');
   if (value === true || value === 'native') return 'yes';
+  if (value === 'emulated') return 'yes, by this library';
   if (typeof value === 'string') return value;
   if (typeof value === 'object' && value !== null && 'missing' in value) return reason(String(value.missing));
   throw new Error(`the table has no word for ${JSON.stringify(value)}`);
