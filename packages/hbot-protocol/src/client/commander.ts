@@ -29,7 +29,8 @@ export interface CommanderOptions {
 /** One per client. */
 export class Commander {
   readonly #options: CommanderOptions;
-  readonly #abort = new AbortController();
+  readonly #inFlight = new Set<AbortController>();
+  #closed: Error | undefined;
 
   constructor(options: CommanderOptions) {
     this.#options = options;
@@ -47,15 +48,20 @@ export class Commander {
     if (where === undefined) throw this.#silence(command, timeoutMs, true);
     const leftMs = Math.max(1, timeoutMs - (Date.now() - begun));
     const sentAt = Date.now();
+    // One for each command: a signal shared by many would warn of too many listeners.
+    const abort = new AbortController();
+    this.#inFlight.add(abort);
     try {
-      const either = signal ? AbortSignal.any([signal, this.#abort.signal]) : this.#abort.signal;
+      const either = signal ? AbortSignal.any([signal, abort.signal]) : abort.signal;
       const reply = await this.#client(command, where).call(data, { timeoutMs: leftMs, signal: either });
       tracker.replied(sentAt);
       return command === 'config' && !revealSecrets ? redact(reply) : reply;
     } catch (error) {
-      if (this.#abort.signal.aborted && CommlibError.is(error, 'ABORTED')) throw this.#abort.signal.reason;
+      if (this.#closed && abort.signal.aborted) throw this.#closed;
       if (CommlibError.is(error, 'TIMEOUT')) throw this.#silence(command, timeoutMs, false, error);
       throw error;
+    } finally {
+      this.#inFlight.delete(abort);
     }
   }
 
@@ -74,7 +80,8 @@ export class Commander {
   /** Commands in flight, and later ones, end with this error. */
   close(error: Error): void {
     this.#options.spelling.close(error);
-    this.#abort.abort(error);
+    this.#closed = error;
+    for (const abort of this.#inFlight) abort.abort(error);
   }
 
   /** Clients hold nothing: one is made for each command that is sent. */

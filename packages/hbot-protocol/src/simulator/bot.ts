@@ -168,7 +168,8 @@ export class SimulatedBot implements AsyncDisposable {
     const simulation = this.#simulation;
     log(simulation, `External event ${name}: ${JSON.stringify(data)}`);
     if (name !== 'order.market' || !simulation.engine.running) return;
-    const amount = Number(data.amount);
+    const amount =
+      typeof data.amount === 'string' || typeof data.amount === 'number' ? Number(data.amount) : 0;
     if ((data.type === 'buy' || data.type === 'sell') && amount > 0) {
       simulation.engine.order(data.type === 'buy' ? 'BUY' : 'SELL', 'MARKET', amount);
     } else {

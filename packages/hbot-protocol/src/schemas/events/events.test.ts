@@ -110,6 +110,13 @@ describe('what is not known', () => {
     expect((event as UnknownEvent).issues.map((issue) => issue.path)).toContain('data.trading_pair');
   });
 
+  it('a timestamp that is none is -1, whatever it is instead', () => {
+    for (const timestamp of [undefined, null, 'now', {}, { toString: '' }, [1], Number.NaN]) {
+      expect(readEvent({ timestamp, type: 'OrderExpired', data: {} }).timestamp).toBe(-1);
+    }
+    expect(readEvent({ timestamp: '5', type: 'X' }).timestamp).toBe(5);
+  });
+
   it('whatever comes is delivered', () => {
     fc.assert(
       fc.property(fc.anything(), (message) => {

@@ -1,6 +1,7 @@
 /** The events a bot forwards: a union discriminated by `type`, in which nothing is ever dropped. */
 import type { Issue } from '@commlib/core';
 import * as z from 'zod';
+import { finite } from '../wire.js';
 import {
   buyOrderCompleted,
   buyOrderCreated,
@@ -91,12 +92,12 @@ export function readEvent(message: unknown): HbotEvent {
   const fields: Partial<Record<string, unknown>> =
     typeof message === 'object' && message !== null && !Array.isArray(message) ? { ...message } : {};
   const wireType = typeof fields.type === 'string' ? fields.type : '';
-  const timestamp = Number(fields.timestamp ?? -1);
+  const timestamp = finite.safeParse(fields.timestamp);
   const unexpected = wireType === '' || KNOWN.has(wireType);
   return {
     type: 'Unknown',
     wireType,
-    timestamp: Number.isNaN(timestamp) ? -1 : timestamp,
+    timestamp: timestamp.success ? timestamp.data : -1,
     data: 'data' in fields ? fields.data : message,
     issues: unexpected
       ? parsed.error.issues.map((issue) => ({
