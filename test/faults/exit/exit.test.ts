@@ -1,0 +1,99 @@
+/** A program ends by itself when its node is closed, whatever the connection is doing. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { describeOn, freePort, type MqttBroker, startMosquitto, until } from '../../brokers/index.js';
+import { startProxy, type TcpProxy, through } from '../proxy.js';
+
+/** From the request to close to the end of the process, the start of Node not counted. Generous: machines are slow. */
+const SOON_MS = 8_000;
+
+const programs: ChildProcess[] = [];
+afterEach(() => {
+  for (const program of programs.splice(0)) program.kill('SIGKILL');
+});
+
+function start(...args: string[]) {
+  const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+  const file = fileURLToPath(new URL('program.ts', import.meta.url));
+  const child = spawn(process.execPath, ['--import', loader, file, ...args]);
+  programs.push(child);
+  let output = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (chunk) => {
+      output += chunk;
+    });
+  const ended = new Promise<number | null>((resolve) => child.once('close', (code) => resolve(code)));
+  return {
+    output: () => output,
+    says: (line: string) =>
+      until(() => output.split('\n').includes(line), { what: `the program says ${line}`, timeoutMs: 20_000 }),
+    /** Tells it to close; resolves with its exit code and the time that took. */
+    async close() {
+      const begun = performance.now();
+      child.stdin.end();
+      const code = await ended;
+      return { code, ms: performance.now() - begun };
+    },
+    ended,
+  };
+}
+
+test('nobody listens and the first failure counts: it says so and ends', async () => {
+  const program = start(`mqtt://127.0.0.1:${await freePort()}`, 'failFast');
+  expect(await program.ended).toBe(0);
+  expect(program.output()).toMatch(/failed: .*nobody listens there/);
+});
+
+describeOn(
+  'mosquitto',
+  () => {
+    let broker: MqttBroker;
+    let proxy: TcpProxy;
+    beforeEach(async () => {
+      broker = await startMosquitto({ own: true });
+      proxy = await startProxy(broker.port);
+    });
+    afterEach(async () => {
+      await proxy?.close();
+      await broker?.stop();
+    });
+
+    test.each<[string, (program: ReturnType<typeof start>) => Promise<void>]>([
+      ['connected', async () => {}],
+      [
+        'reconnecting, since nobody listens any more',
+        async (program) => {
+          await proxy.refuse();
+          await program.says('reconnecting');
+        },
+      ],
+      [
+        'connected to a link that passes nothing',
+        async () => {
+          proxy.pause();
+        },
+      ],
+      [
+        'reconnecting to a link that passes nothing',
+        async (program) => {
+          const before = proxy.accepted;
+          proxy.pause();
+          proxy.cut();
+          await program.says('reconnecting');
+          await until(() => proxy.accepted > before, { what: 'an attempt that gets no answer' });
+        },
+      ],
+    ])('closed while %s: everything is told, and the process ends', async (_, disturb) => {
+      const program = start(through(proxy, broker.url));
+      await program.says('working');
+      await disturb(program);
+      const { code, ms } = await program.close();
+      expect(program.output()).toMatch(/call: (CLOSED|CONNECTION_LOST)\n(.*\n)*done\n$/);
+      expect(code).toBe(0);
+      expect(ms).toBeLessThan(SOON_MS);
+    });
+  },
+  { own: true },
+);
