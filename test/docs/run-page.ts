@@ -11,7 +11,8 @@
  * The commands run in a folder of their own below the repository. A free port stands for the page's 1883, and is the default of
  * the tools, unless the test replaces something else. `npx` takes only programs that are installed.
  */
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { freePort } from '../brokers/ports.js';
 import { type ServerProcess, startProcess } from '../brokers/process.js';
@@ -47,9 +48,8 @@ export interface PageOptions {
 
 /** Prepares a page; nothing is run before the steps are. */
 export async function openPage(path: string, options: PageOptions = {}): Promise<PageRun> {
-  const parent = join(root, '.cache/docs');
-  await mkdir(parent, { recursive: true });
-  const folder = await mkdtemp(join(parent, 'page-'));
+  // Made by the first step: a page whose steps are not run leaves nothing behind.
+  const folder = join(root, '.cache/docs', `page-${randomUUID()}`);
   const port = await freePort();
   const replace = options.replace ?? { '1883': String(port) };
   const env = { ...process.env, ...(options.env ?? { COMMLIB_BROKER: `mqtt://localhost:${port}` }) };
@@ -77,6 +77,7 @@ export async function openPage(path: string, options: PageOptions = {}): Promise
       steps.push({
         title,
         run: async () => {
+          await mkdir(folder, { recursive: true });
           const command = prepare(block, here);
           const expected = promised === undefined ? undefined : here(promised);
           if (block.info === 'background') running.push(await stay(command, { folder, env, expected }));
