@@ -146,6 +146,8 @@ describe('a bot that says no', () => {
     ['Empty strategy_name given!', 'invalid-params'],
     ["Invalid param key(s): ['nope']", 'invalid-params'],
     ["object of type 'NoneType' has no len()", 'invalid-params'],
+    ["'>' not supported between instances of 'NoneType' and 'int'", 'invalid-params'],
+    ["'NoneType' object has no attribute 'value'", 'invalid-params'],
     ['Hummingbot start command timed out after 30 seconds', 'timeout'],
     ["'HummingbotApplication' object has no attribute 'strategy'", 'unsupported-on-this-version'],
     ["'HummingbotApplication' object has no attribute '_strategy_config_map'", 'unsupported-on-this-version'],

@@ -34,7 +34,7 @@ const RULES: readonly (readonly [RegExp, CommandErrorReason])[] = [
   [/already running/i, 'already-running'],
   [/timed out/i, 'timeout'],
   [/No such file or directory|file .*not (?:found|exist)/i, 'not-found'],
-  [/invalid param|empty strategy_name|has no len\(\)/i, 'invalid-params'],
+  [/invalid param|empty strategy_name|has no len\(\)|not supported between instances/i, 'invalid-params'],
 ];
 
 /** Reads a bot's error text. */

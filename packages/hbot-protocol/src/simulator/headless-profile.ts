@@ -11,6 +11,7 @@ const NO_STRATEGY = "'HummingbotApplication' object has no attribute 'strategy'"
 const NO_CONFIG_MAP = "'HummingbotApplication' object has no attribute '_strategy_config_map'";
 const IMPORT_FIRST =
   '\n  Please first import a strategy config file of which to show historical performance.';
+const NO_COMPARISON = "'>' not supported between instances of 'NoneType' and 'int'";
 const NO_LENGTH = "object of type 'NoneType' has no len()";
 const NO_USER_INTERFACE = "'NoneType' object has no attribute 'clear_input'";
 
@@ -46,10 +47,14 @@ export function headlessHandlers(simulation: Simulation): CommandHandlers {
     },
 
     history: ({ days, async_backend }) => {
-      const trades = simulation.strategy === null ? [] : tradesOf(simulation, days);
-      if (async_backend !== true) return { trades };
       const loaded = simulation.strategy !== null;
-      log(simulation, loaded ? historyText(simulation) : IMPORT_FIRST);
+      if (async_backend !== true) {
+        if (!loaded) return undefined;
+        if (days === null) throw new CommandRejected(NO_COMPARISON);
+        return { trades: tradesOf(simulation, days) };
+      }
+      // With no days the report fails behind the answer, without a word.
+      if (!loaded || days !== null) log(simulation, loaded ? historyText(simulation) : IMPORT_FIRST);
       return undefined;
     },
 

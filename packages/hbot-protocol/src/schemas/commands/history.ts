@@ -4,7 +4,7 @@ import { finite, idText, open, word } from '../wire.js';
 import { lenientBoolean, lenientInteger, lenientNumber } from './lenient.js';
 import { message, statusCode } from './replies.js';
 
-/** Request of `history`. `days` of 0, less, or null: since the bot's process started, not "all". */
+/** Request of `history`. `days` of 0 or less: since the bot's process started, not "all"; null: 400 while a strategy runs. */
 export const historyRequest = z.strictObject({
   days: z.number().nullable().optional(),
   verbose: z.boolean().nullable().optional(),

@@ -3,14 +3,6 @@ import * as z from 'zod';
 import { decimal, exactInteger, idText } from '../wire.js';
 import { eventOf, exchangeOrderId, feeB, lpType } from './parts.js';
 
-/** Fields that 2.13.0 added. */
-const sinceTwoThirteen = {
-  position_address: z.string().nullish(),
-  mid_price: decimal.nullish(),
-  base_amount: decimal.nullish(),
-  quote_amount: decimal.nullish(),
-};
-
 export const rangePositionLiquidityAdded = eventOf('RangePositionLiquidityAdded', {
   order_id: idText,
   exchange_order_id: exchangeOrderId,
@@ -22,8 +14,11 @@ export const rangePositionLiquidityAdded = eventOf('RangePositionLiquidityAdded'
   creation_timestamp: decimal,
   trade_fee: feeB,
   token_id: exactInteger.nullable(),
-  ...sinceTwoThirteen,
-  /** 2.13.0 and later. */
+  /** This and the following: newer bots (2.18 writes them, the recorded snapshot of 2.13 does not). */
+  position_address: z.string().nullish(),
+  mid_price: decimal.nullish(),
+  base_amount: decimal.nullish(),
+  quote_amount: decimal.nullish(),
   position_rent: decimal.nullish(),
 });
 
@@ -34,10 +29,13 @@ export const rangePositionLiquidityRemoved = eventOf('RangePositionLiquidityRemo
   token_id: idText,
   trade_fee: feeB,
   creation_timestamp: decimal,
-  ...sinceTwoThirteen,
-  /** This and the following: 2.13.0 and later. */
+  /** This and the following: newer bots, as above. */
+  position_address: z.string().nullish(),
   lower_price: decimal.nullish(),
   upper_price: decimal.nullish(),
+  mid_price: decimal.nullish(),
+  base_amount: decimal.nullish(),
+  quote_amount: decimal.nullish(),
   base_fee: decimal.nullish(),
   quote_fee: decimal.nullish(),
   position_rent_refunded: decimal.nullish(),
