@@ -131,7 +131,9 @@ export class UnsupportedError extends CommlibError {
 export class InvalidNameError extends CommlibError {
   override readonly name: string = 'InvalidNameError';
   constructor(name: string, reason: string, options?: CommlibErrorOptions) {
-    super('INVALID_NAME', `invalid name ${JSON.stringify(name)}: ${reason}`, options);
+    // Names come from the wire too, and may be as long as a message.
+    const shown = name.length > 200 ? `${name.slice(0, 200)}…` : name;
+    super('INVALID_NAME', `invalid name ${JSON.stringify(shown)}: ${reason}`, options);
   }
 }
 

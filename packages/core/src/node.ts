@@ -106,6 +106,7 @@ export class Node implements AsyncDisposable {
       deadlines: new Deadlines(),
       counters: { published: 0, received: 0, dropped: 0, calls: 0, served: 0, lateReplies: 0 },
       maxPayloadBytes: options.maxPayloadBytes ?? DEFAULT_MAX_PAYLOAD_BYTES,
+      refusals: new WeakMap(),
       compress: options.compress ? deflate : undefined,
       signal: this.#abort.signal,
       report: (event) => this.#report(event),

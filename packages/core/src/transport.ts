@@ -158,6 +158,11 @@ export interface NameMapping {
   filter(name: Name): string;
   /** The levels of an inbound address, for core's own matching and for named parameters. */
   levels(address: string): readonly string[];
+  /**
+   * Throws {@link InvalidNameError} for a reply address that no answer could be sent to: such a request is not executed.
+   * Absent where any text will do.
+   */
+  checkReply?(replyTo: string): void;
 }
 
 /** How `connect` behaves. */

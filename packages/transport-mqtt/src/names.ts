@@ -18,6 +18,9 @@ export const mqttNames: NameMapping = {
     return filter;
   },
   levels: (address) => address.split('/'),
+  checkReply(replyTo) {
+    replyTopic(replyTo);
+  },
 };
 
 function translate(name: Name): string {

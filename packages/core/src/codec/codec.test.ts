@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { CommlibError, DecodeError, EncodeError } from '../errors.js';
 import { deflate, inflate, isZlib } from './compression.js';
-import { json, parseJson, stringify } from './json.js';
+import { json, parseEnvelopeJson, parseJson, stringify } from './json.js';
 import { strictJson } from './strict.js';
 import { parseTolerant } from './tolerant.js';
 
@@ -116,6 +116,12 @@ describe('json', () => {
   test('deep nesting is a typed error, not a stack overflow', () => {
     const deep = `${'['.repeat(100_000)}NaN${']'.repeat(100_000)}`;
     expect(() => parseJson(deep)).toThrow(DecodeError);
+    const standard = `${'['.repeat(100_000)}1${']'.repeat(100_000)}`;
+    expect(() => parseJson(standard)).toThrow(DecodeError);
+    expect(() => parseEnvelopeJson(`{"header":{},"data":${standard}}`)).toThrow(DecodeError);
+    expect(() => parseEnvelopeJson(`{"header":{"error":${standard}},"data":1}`)).toThrow(DecodeError);
+    const shallow = `${'['.repeat(400)}1${']'.repeat(400)}`;
+    expect(JSON.stringify(parseJson(shallow))).toBe(shallow);
   });
 });
 

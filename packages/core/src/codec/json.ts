@@ -4,7 +4,7 @@
  */
 import { DecodeError, EncodeError } from '../errors.js';
 import type { Codec } from './codec.js';
-import { parseTolerant } from './tolerant.js';
+import { MAX_DEPTH, parseTolerant } from './tolerant.js';
 import { decodeUtf8, encodeUtf8 } from './utf8.js';
 
 /**
@@ -91,7 +91,7 @@ export function parseJson(text: string): unknown {
     // Not standard JSON: perhaps commlib's. The tolerant parser has the better error, too.
     return parseTolerant(text);
   }
-  return inspect(value) ? parseTolerant(text) : value;
+  return inspect(value, 0) ? parseTolerant(text) : value;
 }
 
 /**
@@ -108,8 +108,12 @@ export function parseEnvelopeJson(text: string): unknown {
   if (typeof value !== 'object' || value === null) return value;
   refuseProto(value);
   const { header, data } = value as { header?: unknown; data?: unknown };
-  if (typeof header === 'object' && header !== null) refuseProto(header);
-  return inspect(data) ? parseTolerant(text) : value;
+  if (typeof header === 'object' && header !== null) {
+    refuseProto(header);
+    // Beside `data` the only part that users get to see deeply.
+    if ('error' in header) inspect(header.error, 2);
+  }
+  return inspect(data, 1) ? parseTolerant(text) : value;
 }
 
 function refuseProto(value: object): void {
@@ -120,20 +124,22 @@ function hostile(): DecodeError {
   return new DecodeError('MALFORMED', 'an object has a key named __proto__');
 }
 
-/** One walk for both questions: true when a number lost digits; throws for a `__proto__` key. */
-function inspect(value: unknown): boolean {
+/** One walk for all questions: true when a number lost digits; throws for a `__proto__` key, and before the stack ends. */
+function inspect(value: unknown, depth: number): boolean {
   if (typeof value === 'number') {
     return (value > Number.MAX_SAFE_INTEGER || value < Number.MIN_SAFE_INTEGER) && Number.isInteger(value);
   }
   if (typeof value !== 'object' || value === null) return false;
+  if (depth > MAX_DEPTH)
+    throw new DecodeError('MALFORMED', `not acceptable: nested deeper than ${MAX_DEPTH}`);
   let unsafe = false;
   if (Array.isArray(value)) {
-    for (let i = 0; i < value.length; i++) unsafe = inspect(value[i]) || unsafe;
+    for (let i = 0; i < value.length; i++) unsafe = inspect(value[i], depth + 1) || unsafe;
     return unsafe;
   }
   for (const key in value) {
     if (key === '__proto__') throw hostile();
-    unsafe = inspect((value as Record<string, unknown>)[key]) || unsafe;
+    unsafe = inspect((value as Record<string, unknown>)[key], depth + 1) || unsafe;
   }
   return unsafe;
 }

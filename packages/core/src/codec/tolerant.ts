@@ -4,7 +4,8 @@
  */
 import { DecodeError } from '../errors.js';
 
-const MAX_DEPTH = 500;
+/** Arrays and objects within each other. */
+export const MAX_DEPTH = 500;
 const NUMBER = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y;
 const WORDS: readonly (readonly [string, unknown])[] = [
   ['true', true],

@@ -36,6 +36,8 @@ export interface EndpointHost {
   readonly deadlines: Deadlines;
   readonly counters: Counters;
   readonly maxPayloadBytes: number;
+  /** What was said about a payload that could not be read: several subscribers of one filter need not say the same. */
+  readonly refusals: WeakMap<Uint8Array, Set<string>>;
   /** Compresses a payload before it is sent, when the node was asked to. */
   readonly compress: ((payload: Uint8Array) => Promise<Uint8Array>) | undefined;
   /** Fires when the node stops waiting for handlers. */

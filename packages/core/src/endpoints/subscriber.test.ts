@@ -95,6 +95,19 @@ describe('a handler', () => {
     ]);
   });
 
+  test('several subscribers of one filter report one bad message once, unless they say different things', async () => {
+    const node = await start();
+    const bad = new TextEncoder().encode('{');
+    await node.subscribe(numbers, () => {});
+    await node.subscribe(numbers, () => {});
+    for (let i = 0; i < 2; i++) await node.transport.publish('numbers', bad);
+    await expect.poll(() => events.filter((e) => e.type === 'dropped')).toHaveLength(2);
+    await node.subscribe(topic('numbers', z.object({ text: z.string() })), () => {});
+    await node.transport.publish('numbers', new TextEncoder().encode('{}'));
+    await expect.poll(() => events.filter((e) => e.type === 'dropped')).toHaveLength(4);
+    expect(node.counters.dropped).toBe(4);
+  });
+
   test('is waited for when its subscriber is closed, and gets nothing afterwards', async () => {
     const node = await start();
     const wait = gate();

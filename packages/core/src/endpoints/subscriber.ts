@@ -6,6 +6,7 @@ import { levelsOf, type Name } from '../names/name.js';
 import { type ParametersOf, toFilter } from '../names/parameters.js';
 import { validateInbound } from '../schema.js';
 import type { Inbound, Intake, NativeOptions, Start } from '../transport.js';
+import { getOrMake } from '../util/get-or-make.js';
 import { Lane } from '../util/lane.js';
 import { after, type EndpointHost, plainPayload } from './host.js';
 import { Message } from './message.js';
@@ -229,10 +230,14 @@ export class Subscriber<T extends TopicContract<Text>, Text extends string = str
 
   /** What cannot be read is not worth a second delivery. */
   #refuse(inbound: Inbound, error: unknown): void {
-    this.#host.counters.dropped++;
-    const known = CommlibError.is(error) ? error : new HandlerError(this.filter, error);
-    this.#host.report({ type: 'dropped', endpoint: this.filter, address: inbound.address, error: known });
     inbound.settle?.('reject');
+    const known = CommlibError.is(error) ? error : new HandlerError(this.filter, error);
+    const told = getOrMake(this.#host.refusals, inbound.payload, () => new Set());
+    const what = `${this.filter} ${known.message}`;
+    if (told.has(what)) return;
+    told.add(what);
+    this.#host.counters.dropped++;
+    this.#host.report({ type: 'dropped', endpoint: this.filter, address: inbound.address, error: known });
   }
 
   #failed(inbound: Inbound, error: unknown): void {

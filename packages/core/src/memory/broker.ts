@@ -189,7 +189,14 @@ export class MemoryBroker {
   publish(address: string, payload: Uint8Array, options: SendOptions = {}): void {
     const expires =
       options.expiresInMs === undefined ? Number.POSITIVE_INFINITY : Date.now() + options.expiresInMs;
-    const message: Stored = { address, payload, headers: options.headers, key: options.key, expires };
+    // An object of its own per message, as from a real broker, also when the sender uses its bytes again.
+    const message: Stored = {
+      address,
+      payload: payload.subarray(),
+      headers: options.headers,
+      key: options.key,
+      expires,
+    };
     if (options.retain) {
       // As on MQTT, an empty retained message removes the one that is kept.
       if (payload.length === 0) this.#retained.delete(address);

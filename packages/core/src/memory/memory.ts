@@ -48,6 +48,9 @@ const names: NameMapping = {
     return filter;
   },
   levels: (address) => address.split('/'),
+  checkReply(replyTo) {
+    checkAddress({ text: replyTo, kind: 'literal' });
+  },
 };
 
 const capabilities: Capabilities = {

@@ -187,11 +187,29 @@ describe('a service', () => {
     expect(await client.call({ n: '-3' })).toEqual({ n: -3 });
   });
 
+  test('an answer that cannot be sent is reported once', async () => {
+    const broker = new MemoryBroker();
+    const failures: string[] = [];
+    const node = await start({
+      transport: memory({ broker }),
+      onEvent: (event) => event.type === 'handler-error' && failures.push(event.error.code),
+    });
+    await node.serve(echo, ({ n }) => {
+      broker.disconnect();
+      return { n };
+    });
+    await raw(node, 'srv/echo', rawText('{"header":{"reply_to":"nobody"},"data":{"n":1}}'));
+    await expect.poll(() => node.status).toMatchObject({ state: 'ready', reconnects: 1 });
+    expect(failures).toEqual(['NOT_CONNECTED']);
+  });
+
   test.each([
     ['not JSON', 'x', 'MALFORMED'],
     ['no header', '{"data":{"n":1}}', 'MALFORMED'],
     ['an empty reply_to', '{"header":{"reply_to":""},"data":{"n":1}}', 'NO_REPLY_ADDRESS'],
     ['a reply_to that is a number', '{"header":{"reply_to":7},"data":{"n":1}}', 'NO_REPLY_ADDRESS'],
+    ['a reply_to with a wildcard', '{"header":{"reply_to":"a/#"},"data":{"n":1}}', 'INVALID_NAME'],
+    ['a reply_to with NUL', '{"header":{"reply_to":"a\\u0000"},"data":{"n":1}}', 'INVALID_NAME'],
   ])('%s is reported once and not executed', async (_, body, code) => {
     const node = await start();
     let runs = 0;

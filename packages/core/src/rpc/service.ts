@@ -133,6 +133,8 @@ export class RPCService<R extends RpcContract<Text>, Text extends string = strin
     if (target === undefined) {
       throw new RefusedRequestError('NO_REPLY_ADDRESS', 'a request without a reply address was not executed');
     }
+    // What cannot be answered is not executed: its sender could never know.
+    this.#host.transport.names.checkReply?.(target.replyTo);
     const identity = this.#identity(target);
     if (identity !== undefined && this.#seen.repeated(identity)) {
       throw new RefusedRequestError('REPEATED_REQUEST', 'a request that came before was not executed again');
@@ -259,6 +261,8 @@ export class RPCService<R extends RpcContract<Text>, Text extends string = strin
       await this.#respond(job, data, toWire(error));
     } catch (cause) {
       if (this.#host.signal.aborted) return;
+      // The answer failed for the reason that was told already (offline).
+      if (CommlibError.is(cause) && CommlibError.is(error, cause.code)) return;
       const known = CommlibError.is(cause) ? cause : new HandlerError(this.address, cause);
       this.#host.report({
         type: 'handler-error',
