@@ -84,8 +84,9 @@ describe('streams', () => {
       .toEqual({ hb: 'number', notify: 'hello', status: 'online', performance: -1 });
   });
 
-  it('end with the client', async () => {
-    const c = await client();
+  it('end with the client, on a node that lives on', async () => {
+    const node = await connect();
+    const c = keep(await HbotClient.open(node, { id: 'b' }));
     const logs = await c.logs();
     const ended = (async () => {
       for await (const _ of logs);
@@ -93,6 +94,7 @@ describe('streams', () => {
     await c.close();
     await ended;
     await expect(c.logs()).rejects.toMatchObject({ code: 'CLOSED' });
+    expect(node.status.state).toBe('ready');
   });
 
   it('a malformed message is dropped and reported; the stream goes on', async () => {

@@ -154,6 +154,51 @@ describe('a lively bot', () => {
     expect(trades[0]?.price).toMatch(/^\d+\.\d*$/);
   });
 
+  it('begins anew when it is started, so that the first order comes at once', async () => {
+    const clock = new ManualClock();
+    await simulate({ clock });
+    clock.advance(1_000);
+    const c = await client();
+    const created: number[] = [];
+    await c.events((event) => {
+      if (event.type === 'BuyOrderCreated') created.push(event.data.amount);
+    });
+    await c.start();
+    clock.advance(100);
+    await expect.poll(() => created).toEqual([0.5]);
+  });
+
+  it('has as much history as it is asked for', async () => {
+    const clock = new ManualClock();
+    await simulate({ clock });
+    const c = await client();
+    clock.advance(600_000);
+    const count = async (days: number) => (await c.history({ days })).trades.length;
+    const all = await count(0);
+    const last = await count(300 / 86_400);
+    expect(all).toBeGreaterThan(100);
+    expect(last).toBeGreaterThan(0);
+    expect(last).toBeLessThan(all);
+    expect(await count(1)).toBe(all);
+    expect(await count(-1)).toBe(all);
+  });
+
+  it.each([
+    ['cancels its open orders when it stops', {}, 1],
+    ['leaves them when it is told to', { skipOrderCancellation: true }, 0],
+  ])('%s', async (_, options, cancelled) => {
+    const bot = await simulate({ clock: new ManualClock(), running: false });
+    const c = await client();
+    await c.start();
+    const seen: string[] = [];
+    await c.events(({ type }) => void seen.push(type));
+    await c.logs(({ msg }) => void seen.push(msg));
+    bot.placeOrder('BUY', 'LIMIT', 0.1);
+    await c.stop(options);
+    await expect.poll(() => seen).toContain('Hummingbot stopped.');
+    expect(seen.filter((type) => type === 'OrderCancelled')).toHaveLength(cancelled);
+  });
+
   it('buys when an external event says so', async () => {
     const clock = new ManualClock();
     await simulate({ clock, profile: '2.18', running: true });
