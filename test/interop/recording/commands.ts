@@ -183,6 +183,10 @@ export const runningCommands: readonly CommandPlan[] = [
 export const tradedCommands: readonly CommandPlan[] = [
   command('history sync', 'history', sync),
   command('history sync days', 'history', { days: 1, ...sync }),
+  command('history sync days tiny', 'history', { days: 1e-9, ...sync }),
+  command('history sync days negative', 'history', { days: -1, ...sync }),
+  command('history sync days null', 'history', { days: null, ...sync }),
+  command('history days null', 'history', { days: null }),
   command('history', 'history', {}),
   command('history verbose', 'history', { days: 1, verbose: true, precision: 2 }),
 ];

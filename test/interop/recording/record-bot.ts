@@ -60,7 +60,8 @@ class Recorder {
       this.#raw('hb', await bot.latest('hb'));
       this.#raw('log', await bot.latest('log'));
       await this.#commands(bot, 'idle', idleCommands);
-      if (this.#ui) await this.#commands(bot, 'imported', importedCommands);
+      const imported = this.#ui ? importedCommands : importedCommands.slice(0, 1); // headless, the import fails
+      await this.#commands(bot, this.#ui ? 'imported' : 'idle', imported);
     });
     await this.#withBot('running', { strategy: true }, async (bot) => {
       this.#sample(bot, 'log of the start, with a strategy', said(bot, 'log'));
