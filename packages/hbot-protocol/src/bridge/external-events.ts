@@ -22,7 +22,8 @@ export class ExternalEventListeners {
   }
 
   async call(event: NamedExternalEvent): Promise<void> {
-    for (const name of [event.name, '*']) {
+    // A set, for an event whose name is `*` itself.
+    for (const name of new Set([event.name, '*'])) {
       for (const handler of [...(this.#byName.get(name) ?? [])]) await handler(event);
     }
   }
