@@ -18,12 +18,18 @@ export interface UntilOptions {
 export async function until<T>(
   condition: () => T | Promise<T>,
   { what, timeoutMs = 10_000, everyMs = 20 }: UntilOptions,
-): Promise<T> {
+): Promise<Truthy<T>> {
   const end = Date.now() + timeoutMs;
   for (;;) {
     const answer = await condition();
-    if (answer) return answer;
+    if (isTruthy(answer)) return answer;
     if (Date.now() >= end) throw new Error(`waited ${timeoutMs} ms in vain: ${what}`);
     await sleep(everyMs);
   }
+}
+
+type Truthy<T> = Exclude<T, false | 0 | '' | null | undefined>;
+
+function isTruthy<T>(value: T): value is Truthy<T> {
+  return Boolean(value);
 }
