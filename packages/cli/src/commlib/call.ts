@@ -38,7 +38,7 @@ export async function call(
     if (!CommlibError.is(error, 'TIMEOUT')) throw error;
     throw new CommlibError(
       'TIMEOUT',
-      `no answer from ${uri} at ${where} within ${timeoutMs / 1000} s: nobody serves it, or it takes longer (--timeout)`,
+      `no answer from ${uri} at ${where} within ${timeoutMs / 1000} s: nobody serves it, it takes longer (--timeout), or the broker does not let the request or the answer through (--inbox-prefix)`,
       { cause: error },
     );
   }

@@ -35,6 +35,7 @@ function remedyFor(text: string): string | undefined {
   if (/\b(?:None|True|False)\b/.test(text)) return 'JSON writes null, true and false';
   if (/^\s*\{\s*[A-Za-z_]/.test(text))
     return `Keys and strings need double quotes, and the whole DATA single ones: '{"key": "value"}'`;
+  if (/^\s*[A-Za-z]/.test(text)) return `Text needs double quotes: '"text"'`;
   return undefined;
 }
 

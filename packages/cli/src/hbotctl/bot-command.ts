@@ -91,19 +91,25 @@ async function rehearse<R>(bot: HbotClient, send: Send<R>, context: Context): Pr
 }
 
 /** An answer may take half a minute; a mistyped id never gets one. Says so in good time. */
-function remarkOnSilence(bot: HbotClient, { note, settings }: Context): () => void {
-  const limit = (settings.timeoutMs ?? 35_000) / 1000;
-  const first = setTimeout(() => {
-    note(`no answer from ${bot.id} yet; waiting up to ${limit} s (--timeout)`);
+function remarkOnSilence(bot: HbotClient, context: Context): () => void {
+  const limit = (context.settings.timeoutMs ?? 35_000) / 1000;
+  const answer = setTimeout(() => {
+    context.note(`no answer from ${bot.id} yet; waiting up to ${limit} s (--timeout)`);
   }, PATIENCE_MS);
-  const second = setTimeout(() => {
+  const stop = remarkOnAbsence(bot, context);
+  return () => {
+    clearTimeout(answer);
+    stop();
+  };
+}
+
+/** Doubts the id when a heartbeat would have come. */
+export function remarkOnAbsence(bot: HbotClient, { note }: Context): () => void {
+  const heartbeat = setTimeout(() => {
     if (bot.presence.heartbeat) return;
     note(
-      `no heartbeat of ${bot.id} either: is the id right? 'hbotctl discover' lists the bots that can be heard`,
+      `no heartbeat of ${bot.id} so far: is the id right? 'hbotctl discover' lists the bots that can be heard`,
     );
   }, HEARTBEAT_MS);
-  return () => {
-    clearTimeout(first);
-    clearTimeout(second);
-  };
+  return () => clearTimeout(heartbeat);
 }

@@ -12,6 +12,9 @@ describe('where the broker is', () => {
   test.each<[Given[], string]>([
     [[{}], 'mqtt://localhost:1883'],
     [[{ host: 'a' }], 'mqtt://a:1883'],
+    [[{ host: '::1' }], 'mqtt://[::1]:1883'],
+    [[{ host: '[::1]' }], 'mqtt://[::1]:1883'],
+    [[{ host: 'Bröker.example' }], 'mqtt://Bröker.example:1883'],
     [[{ host: 'a', port: 2 }], 'mqtt://a:2'],
     [[{ tls: true }], 'mqtts://localhost:8883'],
     [[{ ca: 'ca.pem' }], 'mqtts://localhost:8883'],
@@ -25,6 +28,14 @@ describe('where the broker is', () => {
     [[{}, { tls: true }, { broker: 'mqtt://[::1]:4' }], 'mqtt://[::1]:4'],
   ])('%j is %s', (sources, target) => expect(targetOf(resolve(...sources))).toBe(target));
 });
+
+test.each([
+  ['a:1883', /has a port: give it as --port/],
+  ['mqtt://a', /is a URL: give it as --broker/],
+  ['a b', /is not a host name/],
+  ['user:SECRET@a', /is not a host name/],
+  ['a/b', /is not a host name/],
+])('%s is no host', (host, message) => expect(() => resolve({ host })).toThrow(message));
 
 describe('credentials', () => {
   test('come from the URL, decoded', () => {

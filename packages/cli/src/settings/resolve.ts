@@ -1,4 +1,5 @@
 /** One picture from all sources: flags before environment before file. */
+import { isIPv6 } from 'node:net';
 import { UsageError } from '../terminal/exit-codes.js';
 import { type Place, readBrokerUrl } from './broker-url.js';
 import type { BrokerType, Given, Source } from './given.js';
@@ -95,7 +96,18 @@ function placeOf({ given, name }: Source): Place | HostOnly | undefined {
       throw new UsageError(`${name} gives both a broker URL and a host: one of them is enough`);
     return readBrokerUrl(given.broker, name);
   }
-  return given.host === undefined ? undefined : { host: given.host };
+  return given.host === undefined ? undefined : { host: readHost(given.host, name) };
+}
+
+/** A host as it stands in a URL. @throws UsageError */
+function readHost(text: string, from: string): string {
+  const refuse = (why: string) => new UsageError(`the host ${JSON.stringify(text)} of ${from} ${why}`);
+  if (isIPv6(text)) return `[${text}]`;
+  if (text.includes('://')) throw refuse('is a URL: give it as --broker');
+  if (/^[^:]+:\d+$/.test(text)) throw refuse('has a port: give it as --port');
+  if (!URL.canParse(`mqtt://${text}`) || new URL(`mqtt://${text}`).hostname !== text.toLowerCase())
+    throw refuse('is not a host name');
+  return text;
 }
 
 /** A port counts when it comes from the source of the host, or from one above it, or when no source names a host. */

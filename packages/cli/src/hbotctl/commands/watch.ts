@@ -4,7 +4,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { connectionLines } from '../../connection/events.js';
 import { count, seconds } from '../../connection/flags.js';
 import { stopped } from '../../terminal/io.js';
-import { openBot } from '../bot-command.js';
+import { openBot, remarkOnAbsence } from '../bot-command.js';
 import { type Context, connected, type GlobalFlags, type Kit } from '../context.js';
 import { journal } from '../show/journal.js';
 import { follow, isStreamName, presenceWords, streamNames } from '../show/streams.js';
@@ -43,6 +43,7 @@ async function watch(kit: Kit, command: Command, id: string, flags: WatchFlags):
   const work = async (context: Context) => {
     const end = ending(flags.count, flags.duration);
     const bot = await openBot(context, id);
+    const stopRemark = remarkOnAbsence(bot, context);
     const unfollow = bot.onPresence((presence) => {
       const words = presenceWords(id, presence);
       const { state, advice } = presence;
@@ -62,6 +63,7 @@ async function watch(kit: Kit, command: Command, id: string, flags: WatchFlags):
       if (flags.count !== undefined && !end.reached) kit.io.signal.throwIfAborted();
     } finally {
       end.cancel();
+      stopRemark();
       unfollow();
       await bot.close();
     }

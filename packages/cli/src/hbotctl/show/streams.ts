@@ -80,13 +80,25 @@ export function isStreamName(name: string): name is StreamName {
   return Object.hasOwn(streams, name);
 }
 
+/** Fields of events that are left out of the text; `--json` has all. */
+const DETAILS = new Set([
+  'creation_timestamp',
+  'exchange_order_id',
+  'exchange_trade_id',
+  'leverage',
+  'position',
+  'trade_fee',
+]);
+/** As Python writes the members of its enums. */
+const ENUM = /^(?:TradeType|OrderType|PositionAction)\./;
+
 /** An event on one line: its type, then its fields as far as they say something. */
 export function eventWords(event: HbotEvent): Words {
   if (event.type === 'Unknown')
     return { text: `${event.wireType || 'event of no type'} ${toJson(event.data)}`, tone: 'note' };
   const fields = Object.entries(event.data)
-    .filter(([, value]) => value !== null && value !== '')
-    .map(([key, value]) => `${key}=${typeof value === 'string' ? value : toJson(value)}`);
+    .filter(([key, value]) => value !== null && value !== '' && !DETAILS.has(key))
+    .map(([key, value]) => `${key}=${typeof value === 'string' ? value.replace(ENUM, '') : toJson(value)}`);
   const tone: Tone = event.type === 'OrderFilled' ? 'good' : event.type === 'OrderFailure' ? 'bad' : 'plain';
   return { text: `${event.type} ${fields.join(' ')}`, tone };
 }
