@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { ConnectionError } from './errors.js';
 import type { TransportStatus } from './status.js';
 import { Supervisor } from './supervisor.js';
@@ -67,6 +67,62 @@ describe('the first connection', () => {
       throw refused();
     });
     await expect(start({ signal: abort.signal })).rejects.toMatchObject({ code: 'ABORTED' });
+  });
+
+  test('closing it in the pause between two attempts ends it, and it stays closed', async () => {
+    const { start, supervisor, names, attempts } = supervise(async () => {
+      throw refused();
+    });
+    const started = start();
+    const ended = expect(started).rejects.toMatchObject({ code: 'CLOSED' });
+    await expect.poll(() => attempts()).toBeGreaterThan(0);
+    await new Promise((resolve) => setImmediate(resolve)); // in the pause now
+    supervisor.close();
+    const before = attempts();
+    await ended;
+    expect(attempts()).toBe(before);
+    expect(names().at(-1)).toBe('closed');
+  });
+
+  test('a signal that fired before is an abort like any other, and nothing is opened', async () => {
+    const { start, supervisor, attempts } = supervise(async () => {});
+    const signal = AbortSignal.abort(new Error('not at all'));
+    await expect(start({ signal })).rejects.toMatchObject({
+      code: 'ABORTED',
+      cause: { message: 'not at all' },
+    });
+    expect(attempts()).toBe(0);
+    expect(supervisor.status.state).toBe('closed');
+  });
+
+  test('a time without end is one, not none', async () => {
+    const { start } = supervise(async (n) => {
+      if (n < 3) throw refused();
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    });
+    await start({ timeoutMs: Number.POSITIVE_INFINITY });
+  });
+
+  test('is not waited for longer than was said by an attempt that ignores its signal', async () => {
+    const hanging = () => new Promise<never>(() => {});
+    await expect(supervise(hanging).start({ timeoutMs: 5 })).rejects.toMatchObject({ code: 'TIMEOUT' });
+    const { start, supervisor } = supervise(hanging);
+    const ended = expect(start()).rejects.toMatchObject({ code: 'CLOSED' });
+    supervisor.close();
+    await ended;
+  });
+
+  test('leaves no timer and no listener behind', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const abort = new AbortController();
+      const removed = vi.spyOn(abort.signal, 'removeEventListener');
+      await supervise(async () => {}).start({ signal: abort.signal });
+      expect(vi.getTimerCount()).toBe(0);
+      expect(removed).toHaveBeenCalledOnce();
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   test('a thrown value that is no error of ours becomes one', async () => {

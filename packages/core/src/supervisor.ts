@@ -13,6 +13,7 @@ import {
 } from './errors.js';
 import type { TransportStatus } from './status.js';
 import type { ConnectOptions } from './transport.js';
+import { timerMs } from './util/check.js';
 
 /** Pauses between attempts: `minMs · 2ⁿ` up to `maxMs`, each shortened at random by up to half, so that a herd spreads out. */
 export interface Backoff {
@@ -30,10 +31,18 @@ export interface SupervisorOptions {
   readonly target: string;
   /**
    * Opens the connection and restores every subscription, service and inbox on it; resolves when all are confirmed.
-   * Must clean up after itself when it rejects or when `signal` fires.
+   * Must clean up after itself when it rejects or when `signal` fires, and settle soon then: a lost connection is not
+   * tried again before. Whoever closes, or waits no longer, does not wait for that.
    */
   readonly open: (signal: AbortSignal) => Promise<void>;
   readonly backoff?: Partial<Backoff> | undefined;
+}
+
+/** One run of `open`. */
+interface Attempt {
+  readonly controller: AbortController;
+  /** Ends the waiting for it. */
+  readonly giveUp: (error: CommlibError) => void;
 }
 
 /** Runs one connection. */
@@ -42,7 +51,7 @@ export class Supervisor {
   readonly #backoff: Backoff;
   #status: TransportStatus = { state: 'idle' };
   #connect: ConnectOptions | undefined;
-  #attempt: AbortController | undefined;
+  #attempt: Attempt | undefined;
   #wake: (() => void) | undefined;
   #reconnects = 0;
   #lostWhileOpening: CommlibError | undefined;
@@ -65,34 +74,37 @@ export class Supervisor {
     if (this.#status.state === 'closed') throw new ClosedError(`connection to ${this.#options.target}`);
     if (this.#connect) throw new StateError('connect() was called before');
     this.#connect = options;
-    options.signal?.throwIfAborted?.();
     let timedOut = false;
     let last: CommlibError | undefined;
     const timer = setTimeout(() => {
       timedOut = true;
-      this.#interrupt();
-    }, options.timeoutMs);
-    const abort = () => this.#interrupt();
+      this.#interrupt(new ConnectionError('CONNECTION_TIMEOUT', 'the attempt took too long'));
+    }, timerMs(options.timeoutMs));
+    const abort = () =>
+      this.#interrupt(new AbortedError(`connecting to ${this.#options.target}`, options.signal?.reason));
     options.signal?.addEventListener('abort', abort, { once: true });
     try {
+      const throwIfEnded = () => {
+        if (this.#isClosed()) throw new ClosedError(`connection to ${this.#options.target}`, { cause: last });
+        if (options.signal?.aborted)
+          throw new AbortedError(`connecting to ${this.#options.target}`, options.signal.reason);
+      };
       for (let attempt = 1; ; attempt++) {
+        throwIfEnded();
         this.#set({ state: 'connecting', attempt });
         const error = await this.#open();
         if (error === undefined) return;
         last = error;
-        if (this.#isClosed())
-          throw new ClosedError(`connection to ${this.#options.target}`, { cause: error });
-        if (options.signal?.aborted)
-          throw new AbortedError(`connecting to ${this.#options.target}`, options.signal.reason);
+        throwIfEnded();
         if (options.failFast || isPermanent(error)) throw error;
         if (!timedOut) await this.#pause(this.#delay(attempt));
-        if (options.signal?.aborted)
-          throw new AbortedError(`connecting to ${this.#options.target}`, options.signal.reason);
+        throwIfEnded();
         if (timedOut) {
-          const why = last.code === 'ABORTED' ? '' : ` (${last.message})`;
-          throw new TimeoutError(`no connection to ${this.#options.target}${why}`, options.timeoutMs, {
-            cause: last,
-          });
+          throw new TimeoutError(
+            `no connection to ${this.#options.target} (${last.message})`,
+            options.timeoutMs,
+            { cause: last },
+          );
         }
       }
     } catch (error) {
@@ -109,7 +121,7 @@ export class Supervisor {
   lost(error: CommlibError): void {
     if (this.#attempt) {
       this.#lostWhileOpening ??= error;
-      this.#attempt.abort(error);
+      this.#attempt.controller.abort(error);
       return;
     }
     if (this.#status.state === 'ready') void this.#reconnect(error);
@@ -135,14 +147,17 @@ export class Supervisor {
   }
 
   async #open(): Promise<CommlibError | undefined> {
-    const attempt = new AbortController();
-    this.#attempt = attempt;
+    const controller = new AbortController();
+    const { signal } = controller;
     this.#lostWhileOpening = undefined;
     let failure: CommlibError | undefined;
     try {
-      await this.#options.open(attempt.signal);
+      await new Promise<void>((resolve, reject) => {
+        this.#attempt = { controller, giveUp: reject };
+        this.#options.open(signal).then(resolve, reject);
+      });
       failure = this.#lostWhileOpening;
-      if (!failure && attempt.signal.aborted)
+      if (!failure && signal.aborted)
         failure = new ConnectionError('CONNECTION_FAILED', 'the attempt was interrupted');
     } catch (error) {
       failure = this.#lostWhileOpening ?? asConnectionError(error, this.#options.target);
@@ -155,16 +170,17 @@ export class Supervisor {
     return undefined;
   }
 
-  #interrupt(): void {
-    this.#attempt?.abort(new ConnectionError('CONNECTION_TIMEOUT', 'the attempt took too long'));
+  /** Ends what is going on, an attempt or a pause. */
+  #interrupt(reason: CommlibError): void {
+    this.#attempt?.controller.abort(reason);
+    this.#attempt?.giveUp(reason);
     this.#wake?.();
   }
 
   #end(error: CommlibError | undefined): void {
     if (this.#isClosed()) return;
     this.#set({ state: 'closed', error });
-    this.#attempt?.abort(error ?? new ClosedError(`connection to ${this.#options.target}`));
-    this.#wake?.();
+    this.#interrupt(error ?? new ClosedError(`connection to ${this.#options.target}`));
   }
 
   #isClosed(): boolean {
@@ -194,8 +210,9 @@ export class Supervisor {
   }
 }
 
+/** By its fields: a transport may have another copy of this package. */
 function isPermanent(error: CommlibError): boolean {
-  return error instanceof ConnectionError && error.permanent;
+  return 'permanent' in error && error.permanent === true;
 }
 
 /** Any thrown value as an error of ours; what is none becomes `CONNECTION_FAILED` with its cause. */
