@@ -4,6 +4,18 @@ import { checkAddress, checkFilter, InvalidNameError, type Name, type NameMappin
 /** MQTT strings have a length of 16 bits (MQTT 5 §1.5.4, 3.1.1 §1.5.3). */
 const MAX_BYTES = 65_535;
 
+/**
+ * Levels of a reply topic. Nobody needs so many, and over more of them a broker ends the connection that publishes:
+ * EMQX beyond 128, Mosquitto beyond 201.
+ */
+const MAX_REPLY_LEVELS = 100;
+
+/**
+ * Control characters and non-characters, which a broker may end the connection over (MQTT 5 §1.5.4, 3.1.1 §1.5.3) and
+ * Mosquitto does.
+ */
+const UNWELCOME = /\p{Control}|\p{Noncharacter_Code_Point}/u;
+
 export const mqttNames: NameMapping = {
   address(name) {
     checkAddress(name);
@@ -37,7 +49,7 @@ function translate(name: Name): string {
 export function checkTopic(topic: string): void {
   if (valid.has(topic)) return;
   checkAddress({ text: topic, kind: 'literal' });
-  checkLength(topic, topic);
+  checkCharacters(topic, topic);
   if (topic.startsWith('$share/'))
     throw new InvalidNameError(topic, '$share is for groups and cannot be sent to');
   if (valid.size >= 1000) valid.clear();
@@ -50,7 +62,7 @@ const valid = new Set<string>();
 /** Throws unless the text is a filter the broker takes and that is not one of a group. */
 export function checkFilterText(filter: string, name = filter): void {
   checkFilter({ text: filter, kind: 'literal' });
-  checkLength(filter, name);
+  checkCharacters(filter, name);
   if (filter === '$share' || filter.startsWith('$share/')) {
     throw new InvalidNameError(name, 'for a shared subscription use the option `group`');
   }
@@ -73,12 +85,16 @@ export function replyTopic(replyTo: string): string {
 /** Reply topics are used once: they would only push useful ones out of the cache of {@link checkTopic}. */
 function checkReply(topic: string): void {
   checkAddress({ text: topic, kind: 'literal' });
-  checkLength(topic, topic);
+  checkCharacters(topic, topic);
   if (topic.startsWith('$'))
     throw new InvalidNameError(topic, 'an answer never goes to the broker’s own topics ($…)');
+  if (topic.length > MAX_REPLY_LEVELS && topic.split('/', MAX_REPLY_LEVELS + 1).length > MAX_REPLY_LEVELS)
+    throw new InvalidNameError(topic, `more than ${MAX_REPLY_LEVELS} levels`);
 }
 
-function checkLength(text: string, name: string): void {
+function checkCharacters(text: string, name: string): void {
+  if (UNWELCOME.test(text))
+    throw new InvalidNameError(name, 'contains a control character or a non-character');
   // One UTF-16 unit is at most three bytes of UTF-8.
   if (text.length * 3 > MAX_BYTES && new TextEncoder().encode(text).length > MAX_BYTES) {
     throw new InvalidNameError(

@@ -48,6 +48,9 @@ describeOn(
         expect(bot.ran).toEqual([]);
         await allCommandsWork();
         expect(reports(bot.events)).toEqual(expected);
+        expect(bot.events.filter((event) => event.type === 'status').at(-1)).toMatchObject({
+          status: { state: 'ready', reconnects: 0 },
+        });
         expect(bot.errors).toEqual([]);
         expect(Reflect.get({}, 'polluted')).toBeUndefined();
       });
