@@ -14,7 +14,7 @@ describe('where the broker is', () => {
     [[{ host: 'a' }], 'mqtt://a:1883'],
     [[{ host: '::1' }], 'mqtt://[::1]:1883'],
     [[{ host: '[::1]' }], 'mqtt://[::1]:1883'],
-    [[{ host: 'Bröker.example' }], 'mqtt://Bröker.example:1883'],
+    [[{ host: 'Bröker.example' }], 'mqtt://xn--brker-kua.example:1883'],
     [[{ host: 'a', port: 2 }], 'mqtt://a:2'],
     [[{ tls: true }], 'mqtts://localhost:8883'],
     [[{ ca: 'ca.pem' }], 'mqtts://localhost:8883'],

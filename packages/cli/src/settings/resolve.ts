@@ -105,9 +105,10 @@ function readHost(text: string, from: string): string {
   if (isIPv6(text)) return `[${text}]`;
   if (text.includes('://')) throw refuse('is a URL: give it as --broker');
   if (/^[^:]+:\d+$/.test(text)) throw refuse('has a port: give it as --port');
-  if (!URL.canParse(`mqtt://${text}`) || new URL(`mqtt://${text}`).hostname !== text.toLowerCase())
-    throw refuse('is not a host name');
-  return text;
+  // As http, since for other schemes the parser leaves names outside of ASCII as they are.
+  const url = URL.canParse(`http://${text}`) ? new URL(`http://${text}`) : undefined;
+  if (url === undefined || /[/?#@\\]/.test(text)) throw refuse('is not a host name');
+  return url.hostname;
 }
 
 /** A port counts when it comes from the source of the host, or from one above it, or when no source names a host. */
