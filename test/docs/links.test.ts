@@ -7,7 +7,7 @@ import { allPages } from './pages.js';
 /** Written by `npm run docs`, not kept in git. */
 const generated = /^docs\/reference\//;
 
-/** Pages that are being written. */
+/** Pages that are still being written; a link to them may be dead. */
 const awaited = new Set(['docs/cli.md', 'docs/benchmarks.md', 'docs/transports/mqtt.md']);
 
 describe('every link of the documentation leads somewhere', () => {
@@ -15,8 +15,8 @@ describe('every link of the documentation leads somewhere', () => {
     const dead = linksOf(page).filter((target) => {
       const [path = '', anchor] = target.split('#');
       const file = path === '' ? page : normalize(join(dirname(page), decodeURIComponent(path)));
-      if (generated.test(file) || awaited.has(file)) return false;
-      if (!existsSync(join(root, file))) return true;
+      if (generated.test(file)) return false;
+      if (!existsSync(join(root, file))) return !awaited.has(file);
       return anchor !== undefined && file.endsWith('.md') && !anchorsOf(file).has(anchor);
     });
     expect(dead).toEqual([]);
