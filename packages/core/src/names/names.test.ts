@@ -56,6 +56,19 @@ describe('parameters', () => {
     expect(fill(toName('a/{id}'), { id: '$&' }).text).toBe('a/$&');
   });
 
+  test('a value that looks like a parameter is not filled in again', () => {
+    const name = toName('a/{x}/{y}');
+    expect(fill(name, { x: '{y}', y: 'b' }).text).toBe('a/{y}/b');
+    expect(toFilter(name, { x: '{y}' }).text).toBe('a/{y}/+');
+  });
+
+  test.each(['a/{my-id}/b', 'a/{}', 'a/{a b}', 'a/x{id}'])(
+    '%s is refused, not sent to as it stands',
+    (text) => {
+      expect(() => parameterLevels(toName(text))).toThrow(/is no parameter/);
+    },
+  );
+
   test('a missing one is an error, an inherited property is not a value', () => {
     expect(() => fill(toName('a/{toString}'), {})).toThrow(/toString is missing/);
   });

@@ -22,23 +22,24 @@ export type HasParameters<Text extends string> = string extends Text
 export type AnyParameters = Readonly<Record<string, string>>;
 
 const PARAMETER = /^\{([A-Za-z_][A-Za-z0-9_]*)\}$/;
+const IN_BRACES = /\{[^{}]*\}/;
+const ALL_PARAMETERS = /\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
 
 /** Positions of the parameters among the levels of a name. A parameter is always a whole level. */
 export function parameterLevels(name: Name): ReadonlyMap<string, number> {
   const found = new Map<string, number>();
   if (name.kind === 'commlib') return found;
   levelsOf(name).forEach((level, i) => {
-    const match = PARAMETER.exec(level);
-    if (match === null) {
-      if (/\{[A-Za-z_][A-Za-z0-9_]*\}/.test(level)) {
+    const parameter = PARAMETER.exec(level)?.[1];
+    if (parameter === undefined) {
+      if (IN_BRACES.test(level)) {
         throw new InvalidNameError(
           name.text,
-          `a parameter must be a level of its own, not part of ${JSON.stringify(level)}`,
+          `${JSON.stringify(level)} is no parameter: that is a level of its own, letters, digits and _ in braces`,
         );
       }
       return;
     }
-    const parameter = match[1] as string;
     if (found.has(parameter))
       throw new InvalidNameError(name.text, `the parameter ${parameter} occurs twice`);
     found.set(parameter, i);
@@ -48,25 +49,25 @@ export function parameterLevels(name: Name): ReadonlyMap<string, number> {
 
 /** A name with its parameters filled in. A value is one level: not empty, no separator, no wildcard, no NUL. */
 export function fill(name: Name, values: AnyParameters): Name {
-  let text = name.text;
-  for (const parameter of parameterLevels(name).keys()) {
-    if (!Object.hasOwn(values, parameter))
+  return replaceParameters(name, (parameter) => {
+    if (!Object.hasOwn(values, parameter) || values[parameter] === undefined)
       throw new InvalidNameError(name.text, `the parameter ${parameter} is missing`);
-    text = text.replace(`{${parameter}}`, () => checkValue(name, parameter, values[parameter]));
-  }
-  return { text, kind: name.kind };
+    return checkValue(name, parameter, values[parameter]);
+  });
 }
 
 /** A filter that matches every value of the parameters that are not given. */
 export function toFilter(name: Name, values: Partial<AnyParameters> = {}): Name {
-  let text = name.text;
-  for (const parameter of parameterLevels(name).keys()) {
+  return replaceParameters(name, (parameter) => {
     const value = Object.hasOwn(values, parameter) ? values[parameter] : undefined;
-    text = text.replace(`{${parameter}}`, () =>
-      value === undefined ? '+' : checkValue(name, parameter, value),
-    );
-  }
-  return { text, kind: name.kind };
+    return value === undefined ? '+' : checkValue(name, parameter, value);
+  });
+}
+
+/** All at once: a value that looks like a parameter is a value. */
+function replaceParameters({ text, kind }: Name, value: (parameter: string) => string): Name {
+  if (kind === 'commlib') return { text, kind };
+  return { text: text.replace(ALL_PARAMETERS, (_, parameter: string) => value(parameter)), kind };
 }
 
 /** The parameters of an inbound address, given its levels. */
