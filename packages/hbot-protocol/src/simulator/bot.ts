@@ -166,7 +166,11 @@ export class SimulatedBot implements AsyncDisposable {
 
   #external({ name, data }: NamedExternalEvent): void {
     const simulation = this.#simulation;
-    log(simulation, `External event ${name}: ${JSON.stringify(data)}`);
+    // JSON.stringify throws for what integers beyond 2^53 are read as.
+    const text = JSON.stringify(data, (_, value: unknown) =>
+      typeof value === 'bigint' ? `${value}` : value,
+    );
+    log(simulation, `External event ${name}: ${text}`);
     if (name !== 'order.market' || !simulation.engine.running) return;
     const amount =
       typeof data.amount === 'string' || typeof data.amount === 'number' ? Number(data.amount) : 0;
