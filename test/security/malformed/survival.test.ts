@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { describeOn, startMosquitto, until } from '../../brokers/index.js';
 import { Attacker } from './attacker.js';
 import { allCommands, goodData } from './bot.js';
-import { badRequests, unreadable } from './samples.js';
+import { badRequests, bytes, unreadable } from './samples.js';
 import { attacks } from './variations.js';
 
 const programs: ChildProcess[] = [];
@@ -83,6 +83,13 @@ describeOn(
           'external/event/x',
         ]) {
           for (const { payload } of unreadable) await attacker.send(`hbot/b/${topic}`, payload);
+        }
+        // Good, but beyond what JavaScript's own numbers and JSON.stringify can do.
+        for (const data of ['12345678901234567890', 'NaN', '-Infinity', '[1e400]', '{"toString":1}']) {
+          for (const name of ['x', 'order/market']) {
+            const event = `{"data":{"type":"buy","amount":${data},"n":${data}}}`;
+            await attacker.send(`hbot/b/external/event/${name}`, bytes(event));
+          }
         }
         await fc.assert(
           fc.asyncProperty(attacks, async ({ topic, payload }) => {
