@@ -133,10 +133,12 @@ export function linkError(error: unknown, target: string, connected: boolean): C
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (typeof code === 'number' && !connected && code !== 149) return connackError(code, target);
   const meaning = meaningOf(code, error instanceof Error ? error.message : String(error), connected);
-  return new ConnectionError(meaning.code, `${target}: ${meaning.text}`, {
+  const beforeConnack = !connected && (code === 'ECONNRESET' || code === 'EPIPE');
+  const hint = beforeConnack && /^(mqtts|wss):/.test(target) ? '; is TLS spoken at this port?' : '';
+  return new ConnectionError(meaning.code, `${target}: ${meaning.text}${hint}`, {
     cause: error,
     permanent: meaning.permanent === true,
-    context: typeof code === 'string' || typeof code === 'number' ? { cause: code } : {},
+    context: { ...(code === undefined ? {} : { cause: code }), ...(beforeConnack ? { beforeConnack } : {}) },
   });
 }
 

@@ -273,6 +273,7 @@ class MqttTransport implements Transport {
     const { state } = this.status;
     this.#sender.stop();
     if (state === 'ready' || state === 'reconnecting') await within(left(), this.#sender.flushed());
+    this.#subscriptions.fail(this.#offline());
     await Promise.all([
       this.#sessions.end(left()),
       state === 'ready' ? this.#link?.close(left()) : undefined,

@@ -8,6 +8,11 @@ import type { Confirmable, Link } from './link.js';
 
 /** A message that ended this many connections is not sent again: it may be what ends them (too large for the broker, say). */
 const MAX_ATTEMPTS = 10;
+/**
+ * MQTT 3.1.1 has no window for QoS 2, and yet a Mosquitto with its defaults ends the connection at the 21st message under
+ * way (`max_inflight_messages`).
+ */
+const QOS2_WINDOW_OF_3 = 10;
 /** Identifiers are shared with SUBSCRIBE and UNSUBSCRIBE: some are left to them. */
 const MAX_WINDOW = 65_000;
 
@@ -51,6 +56,8 @@ export class Outbox {
   readonly #sent = new Set<Entry>();
   #link: Link | undefined;
   #window = 0;
+  #qos2Window = 0;
+  #qos2Sent = 0;
   #pumpScheduled = false;
   /** The link whose congestion is being waited out. */
   #congested: Link | undefined;
@@ -83,6 +90,7 @@ export class Outbox {
   attach(link: Link): void {
     this.#link = link;
     this.#window = Math.min(link.limits.receiveMaximum, MAX_WINDOW);
+    this.#qos2Window = link.version === 5 ? this.#window : QOS2_WINDOW_OF_3;
     this.#pump();
   }
 
@@ -113,6 +121,7 @@ export class Outbox {
   /** @internal */
   confirmed(link: Link, entry: Entry, error: CommlibError | undefined): void {
     if (link !== this.#link || !this.#sent.delete(entry)) return;
+    if (entry.options.qos === 2) this.#qos2Sent--;
     if (error) entry.reject(error);
     else entry.resolve();
     this.#reportIdle();
@@ -129,6 +138,7 @@ export class Outbox {
     const all = [...this.#sent, ...this.#waiting.slice(this.#head)];
     this.#link = undefined;
     this.#sent.clear();
+    this.#qos2Sent = 0;
     this.#waiting = [];
     this.#head = 0;
     return all;
@@ -139,8 +149,13 @@ export class Outbox {
     if (link === undefined) return;
     while (this.#head < this.#waiting.length && this.#sent.size < this.#window) {
       if (link.congested) return this.#pumpLater(link);
-      const entry = this.#waiting[this.#head++];
+      const entry = this.#waiting[this.#head];
       if (entry === undefined) break;
+      if (entry.options.qos === 2) {
+        if (this.#qos2Sent >= this.#qos2Window) break;
+        this.#qos2Sent++;
+      }
+      this.#head++;
       this.#sent.add(entry);
       entry.attempts++;
       link.sendConfirmed(entry);

@@ -161,7 +161,7 @@ export class Subscriptions {
   async #ready(): Promise<Link> {
     for (;;) {
       if (this.#closed) throw this.#closed;
-      if (this.#link) return this.#link;
+      if (this.#link?.alive) return this.#link;
       await new Promise<void>((resolve, reject) => this.#online.push({ resolve, reject }));
     }
   }
