@@ -3,7 +3,14 @@ import { writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { describeOn, freePort, type MqttBroker, makeCertificates, startMosquitto } from '../brokers/index.js';
+import {
+  describeOn,
+  freePort,
+  type MqttBroker,
+  makeCertificates,
+  startEmbedded,
+  startMosquitto,
+} from '../brokers/index.js';
 import { type Finished, folder, run, start } from './tool.js';
 
 /** One line, beginning with the tool's name. */
@@ -91,6 +98,20 @@ describe('no connection ends with 3, at once, and says where and why', () => {
       expect(performance.now() - begun).toBeLessThan(10_000);
     });
   });
+});
+
+test('a broker that comes back and does not let us in any more ends a watch with 3', async () => {
+  const port = await freePort();
+  const open = await startEmbedded({ port });
+  const view = start('hbotctl', ['watch', 'testbot', '-b', open.url]);
+  await view.shows(/watching/);
+  await open.stop();
+  await view.shows(/connection lost/);
+  const closed = await startEmbedded({ port, users: { somebody: 'else' } });
+  const finished = await view.finished;
+  expect(finished.stderr).toMatch(/\nhbotctl: mqtt:\/\/127.0.0.1:\d+: .*user name or password/);
+  expect(finished.code).toBe(3);
+  await closed.stop();
 });
 
 describeOn(

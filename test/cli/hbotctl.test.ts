@@ -3,6 +3,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { describeOn, type MqttBroker, makeCertificates, startMosquitto, until } from '../brokers/index.js';
 import { type Running, run, simulate, start } from './tool.js';
 
+/** Many processes, one after the other. */
+const LONG_MS = 120_000;
+
 describeOn(
   'mosquitto',
   () => {
@@ -27,7 +30,7 @@ describeOn(
       expect(JSON.parse(stdout)).toMatchObject({ id: 'testbot', namespace: 'hbot', online: true });
     });
 
-    test('every command, for people and for programs', async () => {
+    test('every command, for people and for programs', { timeout: LONG_MS }, async () => {
       const told: [string[], RegExp, object][] = [
         [['config', 'testbot'], /^$/, { status: 200, changes: [] }],
         [
@@ -119,7 +122,7 @@ describeOn(
       expect(bot.lines().slice(before).join()).not.toContain('/stop');
     });
 
-    test('watch shows every stream, as text and as JSON lines', async () => {
+    test('watch shows every stream, as text and as JSON lines', { timeout: LONG_MS }, async () => {
       const text = start('hbotctl', ['watch', 'testbot'], { env });
       const json = start('hbotctl', ['watch', 'testbot', '--json'], { env });
       const some = start('hbotctl', ['watch', 'testbot', '--only', 'log', '--json', '--count', '2'], { env });
@@ -190,7 +193,9 @@ describeOn(
       await listener.end();
     });
 
-    test('kill -9 of the broker under watch: it says so, reconnects by itself, and the stream goes on', async () => {
+    test('kill -9 of the broker under watch: it says so, reconnects by itself, and the stream goes on', {
+      timeout: LONG_MS,
+    }, async () => {
       const own = await startMosquitto({ own: true });
       const simulated = await simulate(own.url);
       const view = start('hbotctl', ['watch', 'testbot', '-b', own.url, '--only', 'hb']);
@@ -214,7 +219,9 @@ describeOn(
       }
     });
 
-    test('over mqtts with a private CA and an ACL that allows hbot/# only', async () => {
+    test('over mqtts with a private CA and an ACL that allows hbot/# only', {
+      timeout: LONG_MS,
+    }, async () => {
       const certificates = await makeCertificates();
       const own = await startMosquitto({
         tls: certificates.server,

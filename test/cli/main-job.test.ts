@@ -32,6 +32,8 @@ test('without --once it streams on until Ctrl-C, and ends in good order', async 
   const job = start('main-job', []);
   await job.shows(/command +stop/);
   await job.shows(/command +start \(again\)[\s\S]* events +OrderFilled/);
+  // Once from the terminal, once from npm, which passes it on.
+  job.process.kill('SIGINT');
   const { code, stdout } = await job.end('SIGINT');
   expect(code).toBe(0);
   expect(stdout).toMatch(/Everything worked\.\n$/);
@@ -74,7 +76,7 @@ describeOn(
 );
 
 describeOn('rabbitmq', () => {
-  test('--once on RabbitMQ’s MQTT plugin', async () => {
+  test('--once on RabbitMQ’s MQTT plugin', { timeout: 120_000 }, async () => {
     const { mqttUrl } = await sharedRabbitmq();
     expectSummary(await run('main-job', ['--once', '--broker', mqttUrl]));
   });

@@ -29,7 +29,7 @@ describeOn(
       await broker?.stop();
     });
 
-    test('pub --rate 0 never loses its one message', async () => {
+    test('pub --rate 0 never loses its one message', { timeout: 120_000 }, async () => {
       const listener = start('commlib', ['sub', 'once/+', '--count', '10'], { env });
       await listener.shows(/subscribed/);
       const ends: Finished[] = [];

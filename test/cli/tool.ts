@@ -47,7 +47,10 @@ export function folder(): string {
   homes.push(path);
   return path;
 }
+const children = new Set<ChildProcess>();
 process.on('exit', () => {
+  // Of a test that failed half way.
+  for (const child of children) child.kill('SIGKILL');
   for (const path of homes) rmSync(path, { recursive: true, force: true });
 });
 
@@ -93,9 +96,13 @@ function follow(child: ChildProcess): Running {
   child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
     stderr += chunk;
   });
+  children.add(child);
   const finished = new Promise<Finished>((resolve, reject) => {
     child.once('error', reject);
-    child.once('close', (code) => resolve({ code, stdout, stderr }));
+    child.once('close', (code) => {
+      children.delete(child);
+      resolve({ code, stdout, stderr });
+    });
   });
   return {
     process: child,

@@ -4,6 +4,8 @@ import { coloursFor, type Io, type Output } from './io.js';
 
 /** After the work is done the process ends by itself; if anything still holds it, it is ended. */
 const LINGER_MS = 3_000;
+/** npm and other wrappers pass Ctrl-C on although the terminal has sent it to us already: that is not a second one. */
+const SAME_KEY_MS = 500;
 
 /**
  * Calls `main` with the surroundings of this process and makes its result the exit code.
@@ -13,9 +15,12 @@ const LINGER_MS = 3_000;
  */
 export async function runProcess(main: (io: Io) => Promise<number>): Promise<void> {
   const stop = new AbortController();
+  let stoppedAt = Number.POSITIVE_INFINITY;
   const on = (name: 'SIGINT' | 'SIGTERM', exitCode: number) => {
     process.on(name, () => {
-      if (stop.signal.aborted) process.exit(exitCode);
+      if (performance.now() - stoppedAt > SAME_KEY_MS) process.exit(exitCode);
+      if (stop.signal.aborted) return;
+      stoppedAt = performance.now();
       stop.abort(new StopError(name === 'SIGINT' ? 'interrupted' : 'terminated', exitCode));
     });
   };
