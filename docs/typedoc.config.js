@@ -14,6 +14,7 @@ export default {
     excludeInternal: true,
     excludePrivate: true,
     readme: 'none',
+    disableSources: true,
     validation,
   },
   excludeInternal: true,

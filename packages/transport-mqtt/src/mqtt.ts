@@ -42,7 +42,7 @@ import { Takeover } from './takeover.js';
  *
  * @param url `mqtt://`, `mqtts://`, `ws://` or `wss://`, with host, optional port and optional `user:password@`. Browsers
  *   have WebSocket only.
- * @throws {@link UnsupportedError} for a URL of another kind, {@link InvalidNameError} for a will that cannot be sent.
+ * @throws `UnsupportedError` for a URL of another kind, `InvalidNameError` for a will that cannot be sent.
  * @example
  * ```ts
  * const node = new Node({ transport: mqtt('mqtt://localhost:1883', { username: 'bot', password: 'secret' }) });

@@ -92,7 +92,7 @@ export interface MqttConfig {
 
 const PORTS: Readonly<Record<MqttProtocol, number>> = { mqtt: 1883, mqtts: 8883, ws: 80, wss: 443 };
 
-/** @throws {@link UnsupportedError} for a URL that is none, or of another protocol; the URL itself is never shown. */
+/** @throws `UnsupportedError` for a URL that is none, or of another protocol; the URL itself is never shown. */
 export function resolveOptions(url: string, options: MqttOptions): MqttConfig {
   if (!URL.canParse(url)) throw new UnsupportedError('the broker URL', 'it must look like mqtt://host:1883');
   const parsed = new URL(url);

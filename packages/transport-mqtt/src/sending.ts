@@ -19,7 +19,7 @@ const OVERHEAD = 16;
 
 /**
  * Checks what was asked against what the broker can do, as far as it has said so yet.
- * @throws {@link UnsupportedError}
+ * @throws `UnsupportedError`
  */
 export function publishOptions(
   options: SendOptions,

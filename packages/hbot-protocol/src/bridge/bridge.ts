@@ -48,7 +48,7 @@ export class HbotBridge implements AsyncDisposable {
   /** Starts and stops come one after the other. */
   #turn: Promise<void> = Promise.resolve();
 
-  /** @throws {@link InvalidNameError} for ids no broker can carry. */
+  /** @throws `InvalidNameError` for ids no broker can carry. */
   constructor(options: HbotBridgeOptions) {
     this.id = options.id;
     this.namespace = checkNamespace(options.namespace ?? DEFAULT_NAMESPACE);

@@ -89,7 +89,7 @@ export class HbotClient extends BotTopics implements AsyncDisposable {
    * bot's heartbeats from then on. A given node must validate what comes in, as nodes do by default: that is where
    * messages get their types.
    *
-   * @throws {@link InvalidNameError} for ids no broker can carry; what connecting and subscribing throw.
+   * @throws `InvalidNameError` for ids no broker can carry; what connecting and subscribing throw.
    */
   static async open(on: Node | Transport, options: HbotClientOptions): Promise<HbotClient> {
     spellings(options);

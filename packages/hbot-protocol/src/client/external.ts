@@ -7,7 +7,7 @@ import { InvalidNameError, levelsOf, toName } from '@commlib/core';
  * Bots cut the name out of the topic by splitting it at *every* `event/`, so a level that ends in "event" and is followed
  * by another loses what comes after, and a bot whose prefix has one loses everything.
  *
- * @throws {@link InvalidNameError} for names that no bot would see as they were sent.
+ * @throws `InvalidNameError` for names that no bot would see as they were sent.
  */
 export function externalEventPath(prefix: string, name: string): string {
   const refuse = (reason: string) => new InvalidNameError(name, reason);

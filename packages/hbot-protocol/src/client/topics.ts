@@ -34,7 +34,7 @@ export abstract class BotTopics extends BotStreams {
    * Sends an external event to the bot's scripts (1.14 and later). Nobody confirms it.
    *
    * @param name `order.market` or `order/market`.
-   * @throws {@link InvalidNameError} for names a bot would not see as they were sent.
+   * @throws `InvalidNameError` for names a bot would not see as they were sent.
    */
   async sendExternalEvent(name: string, event: ExternalEventInput = {}): Promise<void> {
     const where = await this.#where(name);

@@ -31,7 +31,7 @@ export interface Spelling {
   readonly prefix: string;
 }
 
-/** A namespace as bots take it: one `/` or `.` at its end does not count. Throws {@link InvalidNameError}. */
+/** A namespace as bots take it: one `/` or `.` at its end does not count. Throws `InvalidNameError`. */
 export function checkNamespace(namespace: string): string {
   const trimmed = namespace.replace(/[./]$/, '');
   checkPart(trimmed, 'namespace');
@@ -40,13 +40,13 @@ export function checkNamespace(namespace: string): string {
 
 /**
  * The spellings a bot's topics may have: one when the dialect is known or makes no difference, else two.
- * Throws {@link InvalidNameError} for ids no broker could carry.
+ * Throws `InvalidNameError` for ids no broker could carry.
  */
 export function spellings(bot: BotIdentity): readonly [Spelling, ...Spelling[]] {
   return spellingsOf(keptPrefix(bot), bot.dialect ?? 'auto');
 }
 
-/** `{namespace}/{instance_id}` as it was given. Throws {@link InvalidNameError}. */
+/** `{namespace}/{instance_id}` as it was given. Throws `InvalidNameError`. */
 export function keptPrefix(bot: BotIdentity): string {
   checkPart(bot.id, 'instance id');
   return `${checkNamespace(bot.namespace ?? DEFAULT_NAMESPACE)}/${bot.id}`;
