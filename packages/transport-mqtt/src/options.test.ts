@@ -1,0 +1,63 @@
+import { CommlibError } from '@commlib/core';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { resolveOptions } from './options.js';
+
+describe('the broker URL', () => {
+  test.for([
+    ['mqtt://h', 'h', 1883, ''],
+    ['mqtts://h', 'h', 8883, ''],
+    ['ws://h', 'h', 80, '/'],
+    ['wss://h:1/mqtt?x=1', 'h', 1, '/mqtt?x=1'],
+    ['mqtt://[::1]:1884', '::1', 1884, ''],
+  ] as const)('%s', ([url, host, port, path]) => {
+    expect(resolveOptions(url, {})).toMatchObject({ host, port, path });
+  });
+
+  test('user and password: percent-decoded, options first', () => {
+    expect(resolveOptions('mqtt://us%40er:p%3Aw@h', {})).toMatchObject({
+      username: 'us@er',
+      password: 'p:w',
+    });
+    expect(resolveOptions('mqtt://a:b@h', { username: 'c', password: 'd' })).toMatchObject({
+      username: 'c',
+      password: 'd',
+    });
+    expect(resolveOptions('mqtt://h', { password: 'only' })).toMatchObject({
+      username: '',
+      password: 'only',
+    });
+    expect(resolveOptions('mqtt://h', {})).toMatchObject({ username: undefined, password: undefined });
+    expect(resolveOptions('mqtt://u:100%@h', {})).toMatchObject({ password: '100%' });
+  });
+
+  test('credentials never show', () => {
+    const secret = fc.stringMatching(/^[a-z0-9]{12}$/);
+    fc.assert(
+      fc.property(
+        secret,
+        secret,
+        fc.constantFrom('mqtt', 'mqtts', 'ws', 'wss', 'http', ''),
+        (user, password, protocol) => {
+          let shown: string;
+          try {
+            shown = resolveOptions(`${protocol}://${user}:${password}@host:1/x`, {}).target;
+          } catch (error) {
+            expect(CommlibError.is(error, 'UNSUPPORTED')).toBe(true);
+            shown = String(error) + JSON.stringify(error);
+          }
+          return !shown.includes(password) && !shown.includes(user);
+        },
+      ),
+    );
+  });
+
+  test('a client id of its own for each connection, unless given', () => {
+    const ids = Array.from({ length: 100 }, () => resolveOptions('mqtt://h', {}).clientId);
+    expect(new Set(ids).size).toBe(100);
+    expect(resolveOptions('mqtt://h', { clientId: 'me' })).toMatchObject({
+      clientId: 'me',
+      stableClientId: true,
+    });
+  });
+});
