@@ -1,7 +1,11 @@
 /** `npm run soak`: the fault tests in their full size, with their figures. Exits with 1 when a promise was broken. */
 import { findBroker } from '../brokers/find.js';
+import { startMosquitto } from '../brokers/index.js';
+import { runCampaign } from '../security/malformed/campaign.js';
 import { type BurstRow, breaches, tableOf } from './burst/report.js';
 import { FULL, scenarios } from './burst/scenarios.js';
+
+const VARIATIONS = 20_000;
 
 const found = await findBroker('mosquitto', { own: true });
 if (!found.found) {
@@ -25,3 +29,10 @@ if (broken.length > 0) {
 } else {
   console.log('\nEvery call settled: with its own answer, or with a typed error. None was executed twice.');
 }
+
+console.error(`  ${VARIATIONS} variations of bad payloads …`);
+await using broker = await startMosquitto({ own: true });
+const { sent, handled, reported, answered, durationMs } = await runCampaign(broker.url, VARIATIONS);
+console.log(`\nBad payloads into every endpoint of a running bot and client:
+${sent} messages, ${handled} handled, ${reported} reported, each once; ${answered} requests answered; nobody lost the
+connection; ${(durationMs / 1_000).toFixed(1)} s.`);

@@ -47,6 +47,8 @@ export interface CountingBot extends AsyncDisposable {
   /** Commands and external events, in the order they ran. */
   readonly ran: string[];
   readonly errors: unknown[];
+  /** Reports so far: as many as {@link reports} gives for all events. */
+  reportCount(): number;
   /** Waits until there are so many reports, and gives them. */
   reported(count: number): Promise<string[]>;
 }
@@ -64,7 +66,12 @@ export async function startCountingBot(url: string): Promise<CountingBot> {
       },
     ]),
   );
-  const node = new Node({ transport: mqtt(url), onEvent: (event) => events.push(event) });
+  let count = 0;
+  const onEvent = (event: NodeEvent) => {
+    events.push(event);
+    count += reports([event]).length;
+  };
+  const node = new Node({ transport: mqtt(url), onEvent });
   await node.start({ timeoutMs: 10_000 });
   const bridge = new HbotBridge({ id: 'b', node, commands, onError: (error) => errors.push(error) });
   bridge.onExternalEvent('*', ({ name }) => {
@@ -76,8 +83,9 @@ export async function startCountingBot(url: string): Promise<CountingBot> {
     events,
     ran,
     errors,
-    async reported(count) {
-      await until(() => reports(events).length >= count, { what: `${count} reports`, everyMs: 2 });
+    reportCount: () => count,
+    async reported(wanted) {
+      await until(() => count >= wanted, { what: `${wanted} reports`, everyMs: 2 });
       return reports(events);
     },
     async [Symbol.asyncDispose]() {
