@@ -4,7 +4,7 @@
  *     npx tsx interop/record.ts                     all four, into interop/recordings/
  *     npx tsx interop/record.ts 2.18-headless       one
  *     npx tsx interop/record.ts --check [names]     record anew, compare with the kept ones, exit 1 on a difference
- *     npx tsx interop/record.ts --check --quick     the same without the commands that get no reply: 3 minutes, not 15
+ *     npx tsx interop/record.ts --check --quick     the same without the commands that get no reply: 5 minutes, not 15
  */
 import { writeFile } from 'node:fs/promises';
 import { compareRecordings } from './recording/compare.js';
