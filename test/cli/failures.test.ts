@@ -154,6 +154,25 @@ describeOn(
       expect(finished.code).toBe(3);
     });
 
+    test('a client certificate lets in, without it nobody gets in; --servername and --insecure do as they say', async () => {
+      const { files, server, ca } = certificates;
+      const strict = await startMosquitto({ tls: { ...server, ca, requireClientCertificate: true } });
+      const publish = (...args: string[]) =>
+        run('commlib', ['-b', strict.url, ...args, 'pub', '--rate', '0', 'x', '1']);
+      const certificate = ['--cert', files.clientCert, '--key', files.clientKey];
+      try {
+        expect((await publish('--ca', files.ca, ...certificate)).code).toBe(0);
+        expect((await publish('--insecure', ...certificate)).code).toBe(0);
+        const without = await publish('--ca', files.ca);
+        expect(oneError(without)).toContain(strict.url);
+        const elsewhere = await publish('--ca', files.ca, ...certificate, '--servername', 'broker.example');
+        expect(oneError(elsewhere)).toMatch(/certificate is for another host name/);
+        expect([without.code, elsewhere.code]).toEqual([3, 3]);
+      } finally {
+        await strict.stop();
+      }
+    });
+
     test('TLS where there is none ends with 3', async () => {
       const finished = await run('commlib', [
         '-h',

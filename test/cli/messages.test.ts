@@ -60,6 +60,34 @@ describeOn(
       expect((await listener.end()).code).toBe(0);
     });
 
+    test('pub, sub and rpcs outlive an outage of the broker', { timeout: 120_000 }, async () => {
+      const own = await startMosquitto({ own: true });
+      const there = { env: { COMMLIB_BROKER: own.url } };
+      const tools = [
+        start('commlib', ['sub', 'tick'], there),
+        start('commlib', ['pub', '--rate', '20', 'tick', '1'], there),
+        start('commlib', ['rpcs', 'echo'], there),
+      ];
+      const [listener] = tools;
+      try {
+        await until(() => (listener?.lines().length ?? 0) > 0, { what: 'a first message' });
+        await own.kill9();
+        for (const tool of tools) await tool.shows(/connection lost/);
+        await own.restart();
+        for (const tool of tools) await tool.shows(/connected again/, 30_000);
+        const before = listener?.lines().length ?? 0;
+        await until(() => (listener?.lines().length ?? 0) > before + 3, {
+          what: 'messages after the outage',
+        });
+        const { stdout } = await run('commlib', ['rpcc', 'echo', '[1]'], there);
+        expect(stdout).toBe('[1]\n');
+        for (const tool of tools) expect((await tool.end()).code).toBe(0);
+      } finally {
+        for (const tool of tools) await tool.end('SIGKILL');
+        await own.stop();
+      }
+    });
+
     test.each([
       ['wild.+.end', ['wild/one/end', 'wild/two/end']],
       ['wild/#', ['wild/one/end', 'wild/one/more/x', 'wild/two/end']],

@@ -1,5 +1,5 @@
 /** `commlib pub`: publishes DATA, once or again and again. */
-import { anything, topic } from '@commlib/core';
+import { anything, CommlibError, topic } from '@commlib/core';
 import { stopped } from '../terminal/io.js';
 import type { Context } from './context.js';
 import { addressName, parseData, type UriOptions } from './data.js';
@@ -32,14 +32,24 @@ export async function publish(
   const end = stopped(io.signal);
   const begun = performance.now();
   for (let sent = 0; sent < total && !io.signal.aborted; sent++) {
-    await publisher.publish(data, { signal: io.signal });
+    try {
+      await publisher.publish(data, { signal: io.signal });
+    } catch (error) {
+      if (io.signal.aborted) break;
+      // Without an end in sight the next one counts; the connection tells of its loss and return by itself.
+      if (Number.isFinite(total) || !isOutage(error)) throw error;
+    }
     if (sent === 0)
       note(`published on ${contract.name.text} at ${where}${total > 1 ? ', going on (Ctrl-C ends)' : ''}`);
     if (sent + 1 >= total) return;
     await pause(begun + ((sent + 1) * 1000) / rate - performance.now(), end);
   }
   // Told to stop: without a count that is the ordinary end.
-  if (count !== undefined) io.signal.throwIfAborted();
+  if (Number.isFinite(total)) io.signal.throwIfAborted();
+}
+
+function isOutage(error: unknown): boolean {
+  return CommlibError.is(error, 'NOT_CONNECTED') || CommlibError.is(error, 'CONNECTION_LOST');
 }
 
 async function pause(ms: number, end: Promise<void>): Promise<void> {

@@ -13,6 +13,7 @@ import { type ConnectionFlags, settingsOf } from '../connection/flags.js';
 import { type SessionOptions, withNode } from '../connection/session.js';
 import type { TransportRegistry } from '../connection/transports.js';
 import { type Settings, targetOf } from '../settings/resolve.js';
+import { UsageError } from '../terminal/exit-codes.js';
 import type { Io } from '../terminal/io.js';
 import { oneLine, toJson } from '../terminal/text.js';
 
@@ -68,6 +69,7 @@ export async function connected<T>(
 ): Promise<T> {
   const { io } = kit;
   const flags = command.optsWithGlobals<GlobalFlags>();
+  if (flags.dryRun && !dry) throw new UsageError('--dry-run is for commands that are sent to a bot');
   const settings = await settingsOf(io, flags, PREFIXES);
   const where = targetOf(settings);
   const { dim } = io.err.colours;

@@ -28,6 +28,7 @@ describe('wrong usage ends with 2, in one line', () => {
     [['simulate', 'testbot', '--profile', '2.0'], /Allowed choices are seed, 2.13, 2.18/],
     [['broker', '--port', 'x'], /from 1 to 65535/],
     [['status', 'test+bot', '--dry-run'], /invalid name "test\+bot"/],
+    [['simulate', 'a', '--dry-run'], /--dry-run is for commands that are sent to a bot/],
     [['status', 'a', '--dialect', 'x'], /Allowed choices are auto/],
   ])('%j', async (args, message) => {
     const { code, stdout, stderr } = await run(args);
