@@ -5,6 +5,8 @@
  * @module
  */
 
+import { textOf } from './util/text-of.js';
+
 const brand = Symbol.for('@commlib/error');
 
 /** Facts about an error, for logs. Never credentials, never payloads. */
@@ -188,11 +190,7 @@ export class RefusedRequestError extends CommlibError {
 export class HandlerError extends CommlibError {
   override readonly name: string = 'HandlerError';
   constructor(endpoint: string, cause: unknown) {
-    super(
-      'HANDLER_FAILED',
-      `handler of ${endpoint} failed: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause },
-    );
+    super('HANDLER_FAILED', `handler of ${endpoint} failed: ${textOf(cause)}`, { cause });
   }
 }
 

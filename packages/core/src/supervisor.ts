@@ -14,6 +14,7 @@ import {
 import type { TransportStatus } from './status.js';
 import type { ConnectOptions } from './transport.js';
 import { timerMs } from './util/check.js';
+import { textOf } from './util/text-of.js';
 
 /** Pauses between attempts: `minMs · 2ⁿ` up to `maxMs`, each shortened at random by up to half, so that a herd spreads out. */
 export interface Backoff {
@@ -218,8 +219,7 @@ function isPermanent(error: CommlibError): boolean {
 /** Any thrown value as an error of ours; what is none becomes `CONNECTION_FAILED` with its cause. */
 function asConnectionError(error: unknown, target: string): CommlibError {
   if (CommlibError.is(error)) return error;
-  const text = error instanceof Error ? error.message : String(error);
-  return new ConnectionError('CONNECTION_FAILED', `connection to ${target} failed: ${text}`, {
+  return new ConnectionError('CONNECTION_FAILED', `connection to ${target} failed: ${textOf(error)}`, {
     cause: error,
   });
 }

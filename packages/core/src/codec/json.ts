@@ -110,8 +110,8 @@ export function parseEnvelopeJson(text: string): unknown {
   const { header, data } = value as { header?: unknown; data?: unknown };
   if (typeof header === 'object' && header !== null) {
     refuseProto(header);
-    // Beside `data` the only part that users get to see deeply.
-    if ('error' in header) inspect(header.error, 2);
+    // Its numbers are not worth the slow parser, but users get to see all of it.
+    for (const field of Object.values(header)) if (typeof field === 'object') inspect(field, 2);
   }
   return inspect(data, 1) ? parseTolerant(text) : value;
 }

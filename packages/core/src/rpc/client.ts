@@ -4,6 +4,7 @@ import { runLayers } from '../middleware.js';
 import { type AnyParameters, fill, type ParametersOf } from '../names/parameters.js';
 import { checkOutbound, type InputOf, type OutputOf, validateInbound } from '../schema.js';
 import type { NativeOptions } from '../transport.js';
+import { milliseconds } from '../util/check.js';
 import type { ReplyBox } from './reply-box.js';
 
 /** Options of an {@link RPCClient}; each call may override the first two. */
@@ -31,6 +32,7 @@ export class RPCClient<R extends RpcContract<Text>, Text extends string = string
   readonly #box: ReplyBox;
   readonly #options: RPCClientOptions<Text>;
   readonly #address: string | undefined;
+  readonly #timeoutMs: number;
 
   /** @internal */
   constructor(host: EndpointHost, box: ReplyBox, contract: R, options: RPCClientOptions<Text>) {
@@ -38,6 +40,7 @@ export class RPCClient<R extends RpcContract<Text>, Text extends string = string
     this.#host = host;
     this.#box = box;
     this.#options = options;
+    this.#timeoutMs = milliseconds(options.timeoutMs ?? 30_000, 'timeoutMs');
     if (contract.parameters.size === 0 || options.params) this.#address = this.#resolve(options.params);
   }
 
@@ -80,7 +83,8 @@ export class RPCClient<R extends RpcContract<Text>, Text extends string = string
     const outgoing = {
       address,
       data,
-      timeoutMs: options?.timeoutMs ?? this.#options.timeoutMs ?? 30_000,
+      timeoutMs:
+        options?.timeoutMs === undefined ? this.#timeoutMs : milliseconds(options.timeoutMs, 'timeoutMs'),
       signal: options?.signal,
       native: this.#options.native,
     };

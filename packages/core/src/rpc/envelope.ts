@@ -6,6 +6,7 @@ import type { Codec } from '../codec/codec.js';
 import { parseEnvelopeJson } from '../codec/json.js';
 import { decodeUtf8, encodeUtf8 } from '../codec/utf8.js';
 import { DecodeError } from '../errors.js';
+import type { WireError } from './wire-error.js';
 
 /** How envelopes are written. Nobody interprets these fields; they matter to those who compare bytes. */
 export interface EnvelopeOptions {
@@ -16,13 +17,6 @@ export interface EnvelopeOptions {
 }
 
 export const DEFAULT_ENVELOPE: EnvelopeOptions = { timestamps: 'ns', agent: 'commlib-ts' };
-
-/** The error field of an answer's header: ours, which Python peers ignore. */
-export interface WireError {
-  readonly code: string;
-  readonly message: string;
-  readonly details?: unknown;
-}
 
 /** An envelope as it was read. */
 export interface Envelope {
@@ -77,17 +71,6 @@ export function readEnvelope(codec: Codec, payload: Uint8Array): Envelope {
   const { header } = value;
   if (!isObject(header)) throw new DecodeError('MALFORMED', 'no RPC envelope: no header');
   return { header, data: value.data, dataMissing: !Object.hasOwn(value, 'data') };
-}
-
-/** The error of an answer, when it has one of ours. */
-export function readWireError(header: Readonly<Record<string, unknown>>): WireError | undefined {
-  const { error } = header;
-  if (!isObject(error) || typeof error.code !== 'string') return undefined;
-  return {
-    code: error.code,
-    message: typeof error.message === 'string' ? error.message : error.code,
-    details: error.details,
-  };
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -1,6 +1,7 @@
 /** The one table of pending calls per connection and inbox prefix. */
 
 import { after, type EndpointHost, plainPayload } from '../endpoints/host.js';
+import { inTime } from '../endpoints/in-time.js';
 import {
   AbortedError,
   type CommlibError,
@@ -11,7 +12,9 @@ import {
 } from '../errors.js';
 import type { Inbound, Inbox, NativeOptions, ReplyTarget } from '../transport.js';
 import type { Deadline } from '../util/deadlines.js';
-import { readEnvelope, readWireError } from './envelope.js';
+import { onAbort } from '../util/on-abort.js';
+import { readEnvelope } from './envelope.js';
+import { readWireError } from './wire-error.js';
 
 /** One call, before it is sent. */
 export interface OutgoingCall {
@@ -28,8 +31,7 @@ interface Pending {
   readonly target: ReplyTarget;
   readonly address: string;
   deadline: Deadline | undefined;
-  abort: (() => void) | undefined;
-  readonly signal: AbortSignal | undefined;
+  stopAbort: (() => void) | undefined;
 }
 
 /** Sends requests through one inbox and gives each answer to the call it belongs to. */
@@ -46,20 +48,21 @@ export class ReplyBox {
     this.#prefix = prefix;
   }
 
-  get size(): number {
-    return this.#pending.size;
-  }
-
   /** Sends one request; resolves with the answer's data, not validated. */
   call(call: OutgoingCall): Promise<unknown> {
     if (this.#refuse) return Promise.reject(this.#refuse);
-    if (this.#inbox) return this.#send(this.#inbox, call);
+    if (this.#inbox) return this.#send(this.#inbox, call, call.timeoutMs);
+    const { address, timeoutMs, signal } = call;
     const begun = performance.now();
-    return this.#openWithin(call).then((inbox) => {
-      const timeoutMs = call.timeoutMs - (performance.now() - begun);
-      if (timeoutMs <= 0) throw new TimeoutError(`no reply inbox for ${call.address}`, call.timeoutMs);
-      return this.#send(inbox, call);
-    });
+    const patience = {
+      timeoutMs,
+      signal,
+      missing: `no reply inbox for ${address}`,
+      doing: `the call of ${address}`,
+    };
+    return inTime(this.#host, () => this.#open(), patience).then((inbox) =>
+      this.#send(inbox, call, Math.max(0, timeoutMs - (performance.now() - begun))),
+    );
   }
 
   /** Fails every call in flight. `forGood` refuses those to come, too. */
@@ -71,34 +74,8 @@ export class ReplyBox {
     }
   }
 
-  async close(error: CommlibError): Promise<void> {
-    this.fail(error, true);
-    await this.#inbox?.close();
-  }
-
-  #openWithin(call: OutgoingCall): Promise<Inbox> {
-    return new Promise((resolve, reject) => {
-      const deadline = this.#host.deadlines.after(call.timeoutMs, () =>
-        settle(() => reject(new TimeoutError(`no reply inbox for ${call.address}`, call.timeoutMs))),
-      );
-      const abort = () =>
-        settle(() => reject(new AbortedError(`the call of ${call.address}`, call.signal?.reason)));
-      const settle = (how: () => void) => {
-        deadline.cancel();
-        call.signal?.removeEventListener('abort', abort);
-        how();
-      };
-      if (call.signal?.aborted) return abort();
-      call.signal?.addEventListener('abort', abort);
-      this.open().then(
-        (inbox) => settle(() => resolve(inbox)),
-        (error) => settle(() => reject(error)),
-      );
-    });
-  }
-
   /** Opens the inbox, once; a failure is forgotten, so that the next call tries again. */
-  open(): Promise<Inbox> {
+  #open(): Promise<Inbox> {
     this.#opening ??= this.#host.transport
       .openInbox({ prefix: this.#prefix }, (reply) => this.#receive(reply))
       .then(
@@ -114,7 +91,8 @@ export class ReplyBox {
     return this.#opening;
   }
 
-  #send(inbox: Inbox, call: OutgoingCall): Promise<unknown> {
+  /** `leftMs` is what remains of the call's time. */
+  #send(inbox: Inbox, call: OutgoingCall, leftMs: number): Promise<unknown> {
     const host = this.#host;
     const { signal } = call;
     if (signal?.aborted)
@@ -129,8 +107,7 @@ export class ReplyBox {
         target,
         address: call.address,
         deadline: undefined,
-        abort: undefined,
-        signal,
+        stopAbort: undefined,
       };
       const give = (error: unknown) => {
         if (!this.#pending.has(id)) return;
@@ -141,19 +118,22 @@ export class ReplyBox {
         const inEnvelope = host.transport.capabilities.correlation === 'envelope' ? id : undefined;
         const payload = host.envelopes.write(call.data, target.replyTo, inEnvelope);
         this.#pending.set(id, pending);
-        pending.deadline = host.deadlines.after(call.timeoutMs, () =>
+        pending.deadline = host.deadlines.after(leftMs, () =>
           give(new TimeoutError(`no answer from ${call.address}`, call.timeoutMs)),
         );
-        if (signal) {
-          pending.abort = () => give(new AbortedError(`the call of ${call.address}`, signal.reason));
-          signal.addEventListener('abort', pending.abort);
-        }
+        if (signal)
+          pending.stopAbort = onAbort(signal, () =>
+            give(new AbortedError(`the call of ${call.address}`, signal.reason)),
+          );
         host.counters.calls++;
         const options = call.native === undefined ? undefined : { native: call.native };
         const sent =
           host.compress === undefined
             ? inbox.send(call.address, payload, target, options)
-            : host.compress(payload).then((small) => inbox.send(call.address, small, target, options));
+            : host.compress(payload).then((small) => {
+                // Whoever was told meanwhile that the call failed must not have it executed.
+                if (this.#pending.has(id)) return inbox.send(call.address, small, target, options);
+              });
         sent.catch(give);
       } catch (error) {
         this.#forget(id, pending);
@@ -214,7 +194,7 @@ export class ReplyBox {
   #forget(id: string, pending: Pending): void {
     this.#pending.delete(id);
     pending.deadline?.cancel();
-    if (pending.abort) pending.signal?.removeEventListener('abort', pending.abort);
+    pending.stopAbort?.();
     this.#inbox?.release(pending.target);
   }
 }

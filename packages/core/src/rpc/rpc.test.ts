@@ -11,8 +11,9 @@ import {
   rpc,
   topic,
 } from '../index.js';
-import { EnvelopeWriter, readEnvelope, readWireError } from './envelope.js';
+import { EnvelopeWriter, readEnvelope } from './envelope.js';
 import { SeenRequests } from './seen.js';
+import { readWireError } from './wire-error.js';
 
 const open: Node[] = [];
 afterEach(async () => {

@@ -1,23 +1,22 @@
 import type { ServeMode } from '../capabilities.js';
 import type { RpcContract } from '../contract.js';
-import { after, type EndpointHost, plainPayload } from '../endpoints/host.js';
+import { type CloseOptions, closeDeadline } from '../endpoints/close.js';
+import { type EndpointHost, plainPayload } from '../endpoints/host.js';
 import { requireService } from '../endpoints/require.js';
-import {
-  CommlibError,
-  DecodeError,
-  HandlerError,
-  RefusedRequestError,
-  ServiceError,
-  ValidationError,
-} from '../errors.js';
+import { CommlibError, DecodeError, HandlerError, RefusedRequestError } from '../errors.js';
 import { runLayers } from '../middleware.js';
 import { fill, type ParametersOf } from '../names/parameters.js';
 import { checkOutbound, type InputOf, type OutputOf, validateInbound } from '../schema.js';
-import type { Inbound, Intake, NativeOptions, ReplyTarget } from '../transport.js';
+import type { Inbound, Intake, NativeOptions, ReplyTarget, Settlement } from '../transport.js';
+import { positive } from '../util/check.js';
 import { Lane } from '../util/lane.js';
-import { type Envelope, readEnvelope, type WireError } from './envelope.js';
+import { textOf } from '../util/text-of.js';
+import { isThenable } from '../util/thenable.js';
+import { within } from '../util/within.js';
+import { type Envelope, readEnvelope } from './envelope.js';
 import { Request } from './request.js';
 import { SeenRequests } from './seen.js';
+import { isServiceError, toWireError, type WireError } from './wire-error.js';
 
 /** Options of a service. */
 export interface RPCServiceOptions<Text extends string = string> {
@@ -37,12 +36,15 @@ export interface RPCServiceOptions<Text extends string = string> {
 export type RequestHandler<R extends RpcContract, Text extends string> = (
   data: OutputOf<R['request']>,
   request: Request<OutputOf<R['request']>, ParametersOf<Text>>,
-) => InputOf<R['response']> | Promise<InputOf<R['response']>>;
+) => InputOf<R['response']> | PromiseLike<InputOf<R['response']>>;
 
+/** A request that can be answered. */
 interface Job {
   readonly inbound: Inbound;
   readonly envelope: Envelope;
   readonly target: ReplyTarget;
+  /** What the broker is told of the request when all is done. */
+  outcome: Settlement;
 }
 
 /**
@@ -60,11 +62,16 @@ export class RPCService<R extends RpcContract<Text>, Text extends string = strin
   readonly #host: EndpointHost;
   readonly #handler: RequestHandler<R, Text>;
   readonly #options: RPCServiceOptions<Text>;
+  readonly #concurrency: number;
   readonly #maxQueued: number;
-  readonly #lane: Lane<Job>;
+  readonly #lane: Lane<Inbound>;
+  /** Requests beyond `maxQueued`: read only to be answered, one at a time where they must be decompressed. */
+  readonly #surplus: Lane<Inbound>;
   readonly #seen = new SeenRequests();
   #intake: Intake | undefined;
   #closing: Promise<void> | undefined;
+  /** No more handlers are begun. */
+  #ended = false;
 
   /** @internal */
   constructor(
@@ -78,33 +85,32 @@ export class RPCService<R extends RpcContract<Text>, Text extends string = strin
     this.#host = host;
     this.#handler = handler;
     this.#options = options;
+    this.#concurrency = positive(options.concurrency ?? 64, 'concurrency');
     this.#maxQueued = options.maxQueued ?? 10_000;
     this.address = host.transport.names.address(fill(contract.name, options.params ?? {}));
-    this.#lane = new Lane({
-      concurrency: options.concurrency ?? 64,
-      keyOf: () => undefined,
-      run: (job) => (job.inbound.settle ? this.#work(job) : this.#handle(job)),
-    });
+    const keyOf = () => undefined;
+    this.#lane = new Lane({ concurrency: this.#concurrency, keyOf, run: (inbound) => this.#work(inbound) });
+    this.#surplus = new Lane({ concurrency: 1, keyOf, run: (inbound) => this.#turnAway(inbound) });
   }
 
   /** @internal */
   async open(): Promise<void> {
-    const { concurrency = 64, mode, native } = this.#options;
-    this.#intake = await this.#host.transport.serve(
+    const { mode, native } = this.#options;
+    const intake = await this.#host.transport.serve(
       this.address,
-      { mode, native, maxInFlight: concurrency },
+      { mode, native, maxInFlight: this.#concurrency },
       (inbound) => this.#take(inbound),
     );
-    if (this.#closing) await this.#intake.close();
+    this.#intake = intake;
+    if (this.#closing) await intake.close();
   }
 
-  /** Takes no more requests and waits until those it has are answered. */
-  close(): Promise<void> {
-    this.#closing ??= (async () => {
-      this.#host.forget(this);
-      await this.#intake?.close();
-      await this.#lane.idle();
-    })();
+  /**
+   * Takes no more requests and waits until those it has are answered, but not longer than the deadline. A handler of this
+   * very service that awaits it waits for itself, that is until then.
+   */
+  close(options: CloseOptions = {}): Promise<void> {
+    this.#closing ??= this.#close(closeDeadline(options));
     return this.#closing;
   }
 
@@ -112,22 +118,67 @@ export class RPCService<R extends RpcContract<Text>, Text extends string = strin
     return this.close();
   }
 
+  async #close(deadlineMs: number): Promise<void> {
+    const stopped = this.#intake?.close();
+    const inTime = await within(deadlineMs, Promise.allSettled([stopped, this.#lane.idle()]));
+    this.#host.forget(this);
+    if (inTime) return stopped;
+    this.#ended = true;
+    for (let left = this.#lane.shift(); left; left = this.#lane.shift()) left.settle?.('nack');
+  }
+
   #take(inbound: Inbound): void {
+    // Delivered while the closing was under way: another service may have it.
+    if (this.#closing) return inbound.settle?.('nack');
     this.#host.counters.received++;
+    if (inbound.retained) {
+      const why = 'a request kept by the broker was not executed';
+      this.#refuse(inbound, new RefusedRequestError('RETAINED_REQUEST', why));
+    } else if (this.#lane.waiting < this.#maxQueued) {
+      this.#lane.push(inbound);
+    } else if (this.#surplus.waiting < this.#maxQueued) {
+      this.#surplus.push(inbound);
+    } else {
+      this.#refuse(inbound, this.#overloaded());
+    }
+  }
+
+  /** Reads, executes, answers, settles. */
+  #work(inbound: Inbound): void | Promise<void> {
+    if (this.#ended || this.#host.signal.aborted) {
+      inbound.settle?.('nack');
+      return;
+    }
+    return this.#open(inbound, (job) => {
+      const done = this.#handle(job);
+      return inbound.settle ? done.then(() => inbound.settle?.(job.outcome)) : done;
+    });
+  }
+
+  #turnAway(inbound: Inbound): void | Promise<void> {
+    return this.#open(inbound, (job) => {
+      void this.#decline(job, this.#overloaded()).then(() => inbound.settle?.(job.outcome));
+    });
+  }
+
+  #overloaded(): CommlibError {
+    return new CommlibError('OVERLOADED', `${this.address} has ${this.#maxQueued} requests waiting`);
+  }
+
+  /** Reads a request; one that cannot be answered, or was executed before, goes no further. */
+  #open(inbound: Inbound, next: (job: Job) => void | Promise<void>): void | Promise<void> {
     try {
-      if (inbound.retained) {
-        throw new RefusedRequestError('RETAINED_REQUEST', 'a request kept by the broker was not executed');
-      }
-      const accepted = after(plainPayload(this.#host, inbound.payload), (payload) =>
-        this.#accept(payload, inbound),
-      );
-      if (accepted instanceof Promise) accepted.catch((error) => this.#refuse(inbound, error));
+      const payload = plainPayload(this.#host, inbound.payload);
+      if (!(payload instanceof Promise)) return next(this.#read(payload, inbound));
+      return payload
+        .then((plain) => next(this.#read(plain, inbound)))
+        .catch((error) => this.#refuse(inbound, error));
     } catch (error) {
       this.#refuse(inbound, error);
     }
   }
 
-  #accept(payload: Uint8Array, inbound: Inbound): undefined {
+  #read(payload: Uint8Array, inbound: Inbound): Job {
     const envelope = readEnvelope(this.#host.codec, payload);
     const target = targetOf(inbound, envelope);
     if (target === undefined) {
@@ -139,22 +190,7 @@ export class RPCService<R extends RpcContract<Text>, Text extends string = strin
     if (identity !== undefined && this.#seen.repeated(identity)) {
       throw new RefusedRequestError('REPEATED_REQUEST', 'a request that came before was not executed again');
     }
-    const job = { inbound, envelope, target };
-    const hindrance = this.#hindrance(envelope);
-    if (hindrance === undefined) {
-      this.#lane.push(job);
-      return;
-    }
-    this.#refuse(inbound, hindrance);
-    void this.#fail(job, hindrance);
-  }
-
-  /** Why a request that can be answered is not executed. */
-  #hindrance({ dataMissing }: Envelope): CommlibError | undefined {
-    if (dataMissing && this.#options.missingData !== 'empty')
-      return new DecodeError('MALFORMED', 'the request has no data');
-    if (this.#lane.waiting < this.#maxQueued) return undefined;
-    return new CommlibError('OVERLOADED', `${this.address} has ${this.#maxQueued} requests waiting`);
+    return { inbound, envelope, target, outcome: 'ack' };
   }
 
   /**
@@ -166,35 +202,27 @@ export class RPCService<R extends RpcContract<Text>, Text extends string = strin
     return correlationId === undefined ? undefined : `${replyTo}/${correlationId}`;
   }
 
-  async #work(job: Job): Promise<void> {
-    await this.#handle(job);
-    job.inbound.settle?.('ack');
-  }
+  // None of what follows throws or rejects: whatever happens to a request becomes an answer or a report.
 
   #handle(job: Job): Promise<void> {
-    const raw = job.envelope.dataMissing ? {} : job.envelope.data;
+    const { data, dataMissing } = job.envelope;
+    if (dataMissing && this.#options.missingData !== 'empty')
+      return this.#decline(job, new DecodeError('MALFORMED', 'the request has no data'));
+    const raw = dataMissing ? {} : data;
     if (!this.#host.validate.inbound) return this.#run(job, raw);
     try {
-      const data = validateInbound(this.contract.request, `request on ${this.address}`, raw);
-      if (!(data instanceof Promise)) return this.#run(job, data);
-      return data.then(
+      const valid = validateInbound(this.contract.request, `request on ${this.address}`, raw);
+      if (!(valid instanceof Promise)) return this.#run(job, valid);
+      return valid.then(
         (value) => this.#run(job, value),
-        (error) => this.#invalid(job, error),
+        (error) => this.#decline(job, error),
       );
     } catch (error) {
-      return this.#invalid(job, error);
+      return this.#decline(job, error);
     }
   }
 
   #run(job: Job, data: unknown): Promise<void> {
-    try {
-      return this.#serve(job, data).catch((error) => this.#failed(job, error));
-    } catch (error) {
-      return this.#failed(job, error);
-    }
-  }
-
-  #serve(job: Job, data: unknown): Promise<void> {
     const host = this.#host;
     host.counters.served++;
     const request = new Request<OutputOf<R['request']>, ParametersOf<Text>>(
@@ -206,71 +234,89 @@ export class RPCService<R extends RpcContract<Text>, Text extends string = strin
       host.signal,
     );
     const layers = host.middleware.serve;
-    const result =
-      layers.length === 0
-        ? this.#handler(request.data, request)
-        : runLayers(layers, { contract: this.contract, request }, async () =>
-            this.#handler(request.data, request),
-          );
-    return result instanceof Promise
-      ? result.then((response) => this.#answer(job, response))
-      : this.#answer(job, result);
+    try {
+      const result =
+        layers.length === 0
+          ? this.#handler(request.data, request)
+          : runLayers(layers, { contract: this.contract, request }, async () =>
+              this.#handler(request.data, request),
+            );
+      if (!isThenable(result)) return this.#answer(job, result);
+      return Promise.resolve(result).then(
+        (response) => this.#answer(job, response),
+        (error) => this.#failed(job, error),
+      );
+    } catch (error) {
+      return this.#failed(job, error);
+    }
   }
 
   #answer(job: Job, response: unknown): Promise<void> {
-    const host = this.#host;
-    if (host.validate.outbound) {
-      const checked = checkOutbound(this.contract.response, `answer of ${this.address}`, response);
-      if (checked instanceof Promise) return checked.then(() => this.#respond(job, response));
+    try {
+      const checked = this.#host.validate.outbound
+        ? checkOutbound(this.contract.response, `answer of ${this.address}`, response)
+        : undefined;
+      if (checked === undefined) return this.#respond(job, response);
+      return checked.then(() => this.#respond(job, response)).catch((error) => this.#broken(job, error));
+    } catch (error) {
+      return this.#broken(job, error);
     }
-    return this.#respond(job, response);
   }
 
-  #respond(job: Job, data: unknown, error?: WireError): Promise<void> {
-    const host = this.#host;
-    const correlation =
-      host.transport.capabilities.correlation === 'envelope' ? job.target.correlationId : undefined;
-    const payload = host.envelopes.write(data, '', correlation, error);
-    if (host.compress === undefined) return host.transport.respond(job.inbound, job.target, payload);
-    return host.compress(payload).then((small) => host.transport.respond(job.inbound, job.target, small));
+  /** A request that is not executed, and whose sender is told why. */
+  #decline(job: Job, error: unknown): Promise<void> {
+    job.outcome = 'reject';
+    return this.#fail(job, toWireError(this.#drop(job.inbound, error)));
   }
 
-  #invalid(job: Job, error: unknown): Promise<void> {
-    this.#drop(job.inbound, error);
-    return this.#fail(job, error);
-  }
-
+  /** The handler threw. An error it chose is an answer; of any other the caller learns the text only. */
   #failed(job: Job, error: unknown): Promise<void> {
-    const host = this.#host;
-    // An error the handler chose is an answer, and being shut down is not a failure.
-    if (!(error instanceof ServiceError) && !host.signal.aborted) {
-      const known = CommlibError.is(error) ? error : new HandlerError(this.address, error);
-      host.report({
-        type: 'handler-error',
-        endpoint: this.address,
-        address: job.inbound.address,
-        error: known,
-      });
+    if (isServiceError(error)) return this.#fail(job, toWireError(error));
+    if (this.#host.signal.aborted) {
+      // Being shut down is not a failure, and nothing was answered: another service may have it.
+      job.outcome = 'nack';
+      return Promise.resolve();
     }
-    return this.#fail(job, error);
+    const failure = new HandlerError(this.address, error);
+    this.#report(job.inbound.address, failure);
+    return this.#fail(job, { code: failure.code, message: textOf(error) });
   }
 
-  async #fail(job: Job, error: unknown): Promise<void> {
+  /** The handler's answer breaks the contract, or cannot be written. */
+  #broken(job: Job, error: unknown): Promise<void> {
+    const known = CommlibError.is(error) ? error : new HandlerError(this.address, error);
+    this.#report(job.inbound.address, known);
+    return this.#fail(job, toWireError(known));
+  }
+
+  #fail(job: Job, { code, message, details }: WireError): Promise<void> {
     const data = this.#host.transport.capabilities.failureData === 'empty' ? {} : null;
     try {
-      await this.#respond(job, data, toWire(error));
-    } catch (cause) {
-      if (this.#host.signal.aborted) return;
-      // The answer failed for the reason that was told already (offline).
-      if (CommlibError.is(cause) && CommlibError.is(error, cause.code)) return;
-      const known = CommlibError.is(cause) ? cause : new HandlerError(this.address, cause);
-      this.#host.report({
-        type: 'handler-error',
-        endpoint: this.address,
-        address: job.target.replyTo,
-        error: known,
-      });
+      return this.#respond(job, data, { code, message, details });
+    } catch (error) {
+      // The details may be anything. The caller gets an answer all the same.
+      this.#report(job.inbound.address, new HandlerError(this.address, error));
+      return this.#respond(job, data, { code, message });
     }
+  }
+
+  /** Throws for what cannot be written; reports what cannot be sent. */
+  #respond({ inbound, target }: Job, data: unknown, error?: WireError): Promise<void> {
+    const { transport, envelopes, compress } = this.#host;
+    const correlation = transport.capabilities.correlation === 'envelope' ? target.correlationId : undefined;
+    const payload = envelopes.write(data, '', correlation, error);
+    const sent =
+      compress === undefined
+        ? transport.respond(inbound, target, payload)
+        : compress(payload).then((small) => transport.respond(inbound, target, small));
+    return sent.catch((cause) => {
+      if (this.#host.signal.aborted) return;
+      this.#report(target.replyTo, CommlibError.is(cause) ? cause : new HandlerError(this.address, cause));
+    });
+  }
+
+  #report(address: string, error: CommlibError): void {
+    this.#host.report({ type: 'handler-error', endpoint: this.address, address, error });
   }
 
   #refuse(inbound: Inbound, error: unknown): void {
@@ -278,12 +324,13 @@ export class RPCService<R extends RpcContract<Text>, Text extends string = strin
     inbound.settle?.('reject');
   }
 
-  #drop(inbound: Inbound, error: unknown): void {
+  #drop(inbound: Inbound, error: unknown): CommlibError {
     this.#host.counters.dropped++;
     const known = CommlibError.is(error)
       ? error
       : new DecodeError('MALFORMED', 'the request could not be read', { cause: error });
     this.#host.report({ type: 'dropped', endpoint: this.address, address: inbound.address, error: known });
+    return known;
   }
 }
 
@@ -293,14 +340,4 @@ function targetOf(inbound: Inbound, { header }: Envelope): ReplyTarget | undefin
   if (typeof replyTo !== 'string' || replyTo === '') return undefined;
   const correlationId = inbound.correlationId ?? header.correlation_id;
   return typeof correlationId === 'string' ? { replyTo, correlationId } : { replyTo };
-}
-
-/** What a caller is told. Of an unexpected error the message only: a stack or a cause is the service's own business. */
-function toWire(error: unknown): WireError {
-  if (error instanceof ServiceError)
-    return { code: error.code, message: error.message, details: error.details };
-  if (error instanceof ValidationError)
-    return { code: error.code, message: error.message, details: { issues: error.issues } };
-  if (CommlibError.is(error)) return { code: error.code, message: error.message };
-  return { code: 'HANDLER_FAILED', message: error instanceof Error ? error.message : String(error) };
 }
