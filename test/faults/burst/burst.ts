@@ -48,6 +48,8 @@ export interface BurstResult {
   /** How often the client's connection was lost and made again. */
   readonly reconnects: number;
   readonly durationMs: number;
+  /** What Node warned of meanwhile: leaks, mostly. */
+  readonly warnings: readonly string[];
 }
 
 /** Makes the calls, and tells what became of each. */
@@ -77,10 +79,12 @@ export async function runBurst(options: BurstOptions): Promise<BurstResult> {
   let wrong = 0;
   let untyped = 0;
 
+  const { signal } = new AbortController();
   const one = async (): Promise<void> => {
     const nonce = randomUUID();
     try {
-      const answer = await caller.call({ nonce });
+      // All calls share one signal, as the calls of a program that can be interrupted do.
+      const answer = await caller.call({ nonce }, { signal });
       if (answer.nonce === nonce) answered++;
       else wrong++;
     } catch (error) {
@@ -100,6 +104,9 @@ export async function runBurst(options: BurstOptions): Promise<BurstResult> {
     }
   };
 
+  const warnings: string[] = [];
+  const warned = (warning: Error) => void warnings.push(warning.message);
+  process.on('warning', warned);
   const start = performance.now();
   const disturbance = options.disturb?.({
     client,
@@ -118,6 +125,7 @@ export async function runBurst(options: BurstOptions): Promise<BurstResult> {
   const reconnects = status.state === 'ready' ? status.reconnects : 0;
   await client.close();
   await service.close();
+  process.off('warning', warned);
   return {
     calls,
     answered,
@@ -129,6 +137,7 @@ export async function runBurst(options: BurstOptions): Promise<BurstResult> {
     pending: calls - settled,
     reconnects,
     durationMs,
+    warnings,
   };
 }
 

@@ -14,6 +14,7 @@ export function breaches(result: BurstResult): string[] {
   if (result.untyped > 0) found.push(`${result.untyped} calls failed with an error of no type`);
   if (result.executedTwice > 0) found.push(`${result.executedTwice} requests were executed more than once`);
   if (result.pending > 0) found.push(`${result.pending} calls never settled`);
+  found.push(...result.warnings);
   if (result.answered + failures + result.wrong !== result.calls) found.push('the numbers do not add up');
   return found;
 }
