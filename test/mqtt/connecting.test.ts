@@ -130,7 +130,7 @@ describeOn(
     beforeAll(async () => {
       certificates = await makeCertificates();
       const { server, ca } = certificates;
-      broker = await startMosquitto({ own: true, tls: { ...server } });
+      broker = await startMosquitto({ own: true, tls: { ...server }, websockets: true });
       strict = await startMosquitto({ own: true, tls: { ...server, ca, requireClientCertificate: true } });
     });
     afterAll(async () => {
@@ -142,6 +142,21 @@ describeOn(
     test('TLS with a private authority', async () => {
       await using link = await connected(broker.url, { tls: { ca: certificates.ca } });
       await link.transport.publish('a', bytes('x'), { delivery: 'at-least-once' });
+    });
+
+    test('the same over WebSocket', async () => {
+      const url = broker.wsUrl ?? '';
+      await using link = await connected(url, { tls: { ca: certificates.ca } });
+      await link.transport.publish('a', bytes('x'), { delivery: 'at-least-once' });
+      for (const [tls, code] of [
+        [{}, 'TLS_UNTRUSTED'],
+        [{ ca: certificates.ca, servername: 'elsewhere.example' }, 'TLS_HOSTNAME'],
+      ] as const) {
+        expect(await rejection(mqtt(url, { tls }).connect(connecting))).toMatchObject({
+          code,
+          permanent: true,
+        });
+      }
     });
 
     test.for([

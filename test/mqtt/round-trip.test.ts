@@ -68,6 +68,8 @@ function roundTrips(url: () => string, version: 4 | 5 | 'auto', expected: 4 | 5)
     await until(() => second.length === 1, { what: 'the retained message for the second' });
     await link.transport.publish(topic, bytes('new'));
     await until(() => first.length >= 2 && second.length >= 2, { what: 'the live message' });
+    // MQTT 5 tells for whom a retained message is: the first subscriber does not get it twice.
+    if (expected === 5) expect(first.map(text)).toEqual(['old', 'new']);
     expect(second.map((m) => [text(m), m.retained])).toEqual([
       ['old', true],
       ['new', false],

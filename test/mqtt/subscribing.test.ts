@@ -233,6 +233,10 @@ describe('a broker that refuses subscriptions', () => {
       const refused = await rejection(link.transport.subscribe('no/a', lossy, () => {}));
       expect(refused).toMatchObject({ code: 'NOT_AUTHORIZED' });
       expect(String(refused)).toContain('no/a');
+      const group = { delivery: 'at-least-once', group: 'g', maxInFlight: 1 } as const;
+      expect(await rejection(link.transport.subscribe('no/a', group, () => {}))).toMatchObject({
+        code: 'NOT_AUTHORIZED',
+      });
       // Asked for while offline, refused at the reconnect: only its own subscribe() fails.
       await proxy.refuse();
       await until(() => link.transport.status.state === 'reconnecting', { what: 'the loss' });
@@ -242,6 +246,17 @@ describe('a broker that refuses subscriptions', () => {
       await until(() => link.transport.status.state === 'ready', { what: 'ready again' });
       await link.transport.publish('yes/a', bytes('x'), { delivery: 'at-least-once' });
       await until(() => got.length === 1, { what: 'the message' });
+      // What was allowed before is refused after a loss: not ready, and the reason is told, until it is allowed again.
+      forbidden.add('yes/a');
+      proxy.cut();
+      const told = () =>
+        link.transport.status.state === 'reconnecting' &&
+        link.transport.status.error.code === 'NOT_AUTHORIZED';
+      await until(told, { what: 'the reason' });
+      forbidden.clear();
+      await until(() => link.transport.status.state === 'ready', { what: 'ready again' });
+      await link.transport.publish('yes/a', bytes('x'), { delivery: 'at-least-once' });
+      await until(() => got.length === 2, { what: 'the second message' });
     } finally {
       server.close();
       await new Promise<void>((resolve) => aedes.close(() => resolve()));

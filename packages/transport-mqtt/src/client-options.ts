@@ -8,12 +8,15 @@ import type { PacketIds } from './packet-ids.js';
 export function clientOptions(config: MqttConfig, options: LinkOptions, ids: PacketIds): IClientOptions {
   const { tls } = config;
   const session = options.session;
+  // mqtt.js hands certificates to the WebSocket, but not the name to ask for.
+  const wsOptions: Record<string, unknown> = { ...config.wsOptions };
+  if (tls.servername !== undefined) wsOptions.servername ??= tls.servername;
   return {
     protocol: config.protocol,
     host: config.host,
     hostname: config.host.includes(':') && config.path ? `[${config.host}]` : config.host,
     port: config.port,
-    ...(config.path ? { path: config.path, wsOptions: { ...config.wsOptions } } : {}),
+    ...(config.path ? { path: config.path, wsOptions } : {}),
     protocolVersion: options.version,
     clientId: options.clientId,
     clean: session === undefined,

@@ -45,8 +45,11 @@ export async function connectLink(
   prepare: (link: Link) => Promise<void> = async () => {},
 ): Promise<Link> {
   const link = await negotiated(config, negotiation, signal, options);
-  const abort = () =>
-    link.abandon(new ConnectionError('CONNECTION_FAILED', `${config.target}: the attempt was interrupted`));
+  const abandon = (error?: unknown) => {
+    const interrupted = `${config.target}: the attempt was interrupted`;
+    link.abandon(CommlibError.is(error) ? error : new ConnectionError('CONNECTION_FAILED', interrupted));
+  };
+  const abort = () => abandon();
   signal.addEventListener('abort', abort, { once: true });
   try {
     signal.throwIfAborted();
@@ -54,7 +57,7 @@ export async function connectLink(
     link.throwIfEnded();
     return link;
   } catch (error) {
-    abort();
+    abandon(error);
     throw error;
   } finally {
     signal.removeEventListener('abort', abort);

@@ -6,7 +6,8 @@
  * messages would come before anybody here asked for them.
  */
 import {
-  type CommlibError,
+  CommlibError,
+  ConnectionError,
   type Inbound,
   type Intake,
   type IntakeCloseOptions,
@@ -85,6 +86,8 @@ class DurableSession {
   #link: Link | undefined;
   #flow: Flow<IPublishPacket> | undefined;
   #started: Promise<void> | undefined;
+  /** The broker took the subscription once: a refusal may pass, then. */
+  #established = false;
 
   constructor(options: DurableOptions) {
     this.#options = options;
@@ -139,21 +142,17 @@ class DurableSession {
   }
 
   #start(): Promise<void> {
-    let ready = false;
-    return this.#supervisor
-      .start({
-        timeoutMs: CONNECT_TIMEOUT_MS,
-        failFast: false,
-        onEvent: (event) => {
-          if (event.type !== 'status') return;
-          const { status } = event;
-          if (status.state === 'ready') ready = true;
-          // Such a loss is not the node's: its other work goes on. It shall not go unsaid either.
-          else if (ready && status.state === 'reconnecting' && status.attempt === 1) this.#say(status.error);
-          else if (ready && status.state === 'closed' && status.error) this.#say(status.error);
-        },
-      })
-      .then(() => {});
+    return this.#supervisor.start({
+      timeoutMs: CONNECT_TIMEOUT_MS,
+      failFast: false,
+      onEvent: (event) => {
+        if (event.type !== 'status' || !this.#established) return;
+        const { status } = event;
+        // Such a loss is not the node's: its other work goes on. It shall not go unsaid either.
+        if (status.state === 'reconnecting' && status.attempt === 1) this.#say(status.error);
+        if (status.state === 'closed' && status.error) this.#say(status.error);
+      },
+    });
   }
 
   #say(error: CommlibError): void {
@@ -188,14 +187,19 @@ class DurableSession {
       // Retained messages once, not after every reconnect.
       const retainHandling = link.version === 5 && !shared ? 1 : undefined;
       const wire = shared ? `$share/${group}/${filter}` : filter;
-      const granted = await link.subscribe({ filter: wire, qos: 1, retainHandling });
-      if (granted === 0) {
-        throw new UnsupportedError(
-          `at-least-once on ${filter}`,
-          'the broker grants quality of service 0 only',
-        );
+      try {
+        const granted = await link.subscribe({ filter: wire, qos: 1, retainHandling });
+        if (granted === 0)
+          throw new UnsupportedError(
+            `at-least-once on ${filter}`,
+            'the broker grants quality of service 0 only',
+          );
+      } catch (error) {
+        link.throwIfEnded();
+        throw this.#established ? error : refusedForGood(error);
       }
     });
+    this.#established = true;
     this.#takeover.opened();
   }
 
@@ -226,6 +230,13 @@ class DurableSession {
     });
     await clean.close(config.connectTimeoutMs);
   }
+}
+
+/** A new subscription that the broker refuses will be refused again. */
+function refusedForGood(error: unknown): CommlibError {
+  const code = CommlibError.is(error, 'NOT_AUTHORIZED') ? 'NOT_AUTHORIZED' : 'PROTOCOL_REFUSED';
+  const message = error instanceof Error ? error.message : String(error);
+  return new ConnectionError(code, message, { cause: error, permanent: true });
 }
 
 /** The same for every start of the same program: from the client id if one was given, the group, and the filter. */

@@ -61,6 +61,8 @@ describe('unsettled messages', () => {
     arrive(2);
     arrive(3);
     delivered[0]?.settle({ retryInMs: 500 });
+    // It keeps its place: of two at a time there is one left.
+    expect(delivered.map((one) => one.id)).toEqual([1, 2]);
     delivered[1]?.settle('ack');
     expect(delivered.map((one) => one.id)).toEqual([1, 2, 3]);
     expect(acknowledged).toEqual([]);

@@ -26,7 +26,8 @@ export class Flow<T> {
   /** In the order of arrival, the head not yet acknowledged. */
   #held: Held<T>[] = [];
   readonly #backlog: Held<T>[] = [];
-  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+  /** Refused messages that wait to be delivered again; each holds its place. */
+  readonly #paused = new Set<ReturnType<typeof setTimeout>>();
   #unsettled = 0;
   #stopped = false;
   #idle: (() => void)[] = [];
@@ -49,8 +50,8 @@ export class Flow<T> {
   stop(): void {
     this.#stopped = true;
     this.#backlog.length = 0;
-    for (const timer of this.#timers) clearTimeout(timer);
-    this.#timers.clear();
+    for (const timer of this.#paused) clearTimeout(timer);
+    this.#paused.clear();
   }
 
   /** The link is gone: nothing can be acknowledged any more, the broker will send it all again. */
@@ -68,7 +69,7 @@ export class Flow<T> {
   }
 
   #next(): void {
-    while (!this.#stopped && this.#unsettled < this.#maxInFlight) {
+    while (!this.#stopped && this.#unsettled + this.#paused.size < this.#maxInFlight) {
       const held = this.#backlog.shift();
       if (held === undefined) return;
       this.#unsettled++;
@@ -102,11 +103,11 @@ export class Flow<T> {
     if (this.#stopped) return;
     held.again = true;
     const timer = setTimeout(() => {
-      this.#timers.delete(timer);
+      this.#paused.delete(timer);
       this.#backlog.unshift(held);
       this.#next();
     }, inMs);
-    this.#timers.add(timer);
+    this.#paused.add(timer);
   }
 
   #reportIdle(): void {

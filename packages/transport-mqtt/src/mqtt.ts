@@ -278,7 +278,7 @@ class MqttTransport implements Transport {
       this.#sessions.end(left()),
       state === 'ready' ? this.#link?.close(left()) : undefined,
     ]);
-    this.#fail(this.#offline());
+    // Its last event fails what is still pending.
     this.#supervisor.close();
     this.#link?.abandon(this.#offline());
   }

@@ -52,6 +52,7 @@ export function checkTopic(topic: string): void {
   checkCharacters(topic, topic);
   if (topic.startsWith('$share/'))
     throw new InvalidNameError(topic, '$share is for groups and cannot be sent to');
+  if (topic.length > 500) return;
   if (valid.size >= 1000) valid.clear();
   valid.add(topic);
 }
