@@ -64,7 +64,8 @@ async function fromBinary(found: Found, options: MosquittoOptions, ports: Ports)
   const start = () =>
     startProcess(found.where, ['-c', join(directory, 'mosquitto.conf')], {
       directory,
-      ready: listening(ports),
+      // Written once the listeners are open.
+      ready: async (log) => /mosquitto version \S+ running/.test(log) && (await listening(ports)()),
     });
   let server = await start();
   return {

@@ -17,8 +17,11 @@ export interface ServerProcessOptions {
   env?: NodeJS.ProcessEnv;
   /** Removed by the guard if this test process dies before it could clean up. */
   directory?: string;
-  /** Asked repeatedly; the process counts as started once it says true. */
-  ready(): Promise<boolean>;
+  /**
+   * Asked repeatedly, with what the process has written so far; it counts as started once this says true. A port that
+   * accepts is not enough: it may be somebody else's.
+   */
+  ready(log: string): Promise<boolean>;
   /** Default 15 000 ms. */
   timeoutMs?: number;
 }
@@ -80,7 +83,7 @@ export async function startProcess(
     },
   };
   try {
-    await until(async () => !running() || (await options.ready()), {
+    await until(async () => !running() || (await options.ready(log)), {
       what: `${command} is ready`,
       timeoutMs: options.timeoutMs ?? 15_000,
       everyMs: 25,
