@@ -52,6 +52,13 @@ describe('the broker URL', () => {
     );
   });
 
+  test('certificates and a URL without TLS contradict each other', () => {
+    for (const protocol of ['mqtt', 'ws']) {
+      expect(() => resolveOptions(`${protocol}://h`, { tls: { ca: 'x' } })).toThrow(`${protocol}s://`);
+      expect(resolveOptions(`${protocol}s://h`, { tls: { ca: 'x' } })).toMatchObject({ tls: { ca: 'x' } });
+    }
+  });
+
   test('a client id of its own for each connection, unless given', () => {
     const ids = Array.from({ length: 100 }, () => resolveOptions('mqtt://h', {}).clientId);
     expect(new Set(ids).size).toBe(100);

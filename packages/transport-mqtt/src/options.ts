@@ -92,7 +92,7 @@ export interface MqttConfig {
 
 const PORTS: Readonly<Record<MqttProtocol, number>> = { mqtt: 1883, mqtts: 8883, ws: 80, wss: 443 };
 
-/** @throws `UnsupportedError` for a URL that is none, or of another protocol; the URL itself is never shown. */
+/** @throws `UnsupportedError` for a URL that is none, of another protocol, or that contradicts `tls`; the URL itself is never shown. */
 export function resolveOptions(url: string, options: MqttOptions): MqttConfig {
   if (!URL.canParse(url)) throw new UnsupportedError('the broker URL', 'it must look like mqtt://host:1883');
   const parsed = new URL(url);
@@ -105,6 +105,11 @@ export function resolveOptions(url: string, options: MqttOptions): MqttConfig {
   }
   const host = parsed.hostname.replace(/^\[(.*)\]$/, '$1');
   if (host === '') throw new UnsupportedError('the broker URL', 'it names no host');
+  const { ca, cert, key } = options.tls ?? {};
+  // mqtt.js would turn to TLS silently, or leave it out silently.
+  if ((ca ?? cert ?? key) !== undefined && (protocol === 'mqtt' || protocol === 'ws')) {
+    throw new UnsupportedError(`tls with ${protocol}://`, `the URL must begin with ${protocol}s://`);
+  }
   const port = parsed.port === '' ? PORTS[protocol] : Number(parsed.port);
   const password = options.password ?? decode(parsed.password);
   return {
