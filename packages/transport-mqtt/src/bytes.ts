@@ -30,8 +30,12 @@ export const allocate: (length: number) => Uint8Array = NodeBuffer
   ? (length) => NodeBuffer.allocUnsafe(length)
   : (length) => new Uint8Array(length);
 
-/** Runs when the code that is running now, and the promises it settles, are done. */
+/** Absent in browsers. Taken once, so that a test with fake timers does not stop what is being sent. */
+const immediate = (globalThis as { setImmediate?: (task: () => void) => unknown }).setImmediate;
+
+/**
+ * Runs when everything that came from the network in this turn of the event loop is dealt with, and the promises it settled.
+ * Not `process.nextTick`: mqtt.js takes a tick for each packet of a chunk, so that would be after the first of them.
+ */
 export const afterwards: (task: () => void) => void =
-  typeof (globalThis as { process?: Partial<typeof process> }).process?.nextTick === 'function'
-    ? (task) => process.nextTick(task)
-    : (task) => queueMicrotask(task);
+  immediate === undefined ? (task) => queueMicrotask(task) : (task) => void immediate(task);

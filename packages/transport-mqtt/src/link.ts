@@ -11,6 +11,7 @@ import mqtt, {
 } from 'mqtt';
 import { afterwards, asBuffer } from './bytes.js';
 import { clientOptions } from './client-options.js';
+import { Drain } from './drain.js';
 import { closedBeforeConnack, disconnectError, linkError, publishError, subscribeError } from './errors.js';
 import { LIMITS_OF_3, limitsOf, type ServerLimits } from './limits.js';
 import type { MqttConfig } from './options.js';
@@ -50,6 +51,11 @@ export interface Confirmable {
 }
 
 const DONE = Promise.resolve();
+/**
+ * Unsent bytes above which a link counts as congested. Streams themselves say so at 16 KiB, which a burst of small
+ * messages fills in one turn, without the network being slow.
+ */
+const CONGESTED_BYTES = 262_144;
 /** A broker that confirms no SUBSCRIBE in this time is taken for dead. */
 const ACK_TIMEOUT_MS = 30_000;
 
@@ -65,7 +71,7 @@ export class Link {
   #open = false;
   #end: CommlibError | undefined;
   #opening: { resolve: () => void; reject: (error: CommlibError) => void } | undefined;
-  #drain: { promise: Promise<void>; resolve: () => void; reject: (error: CommlibError) => void } | undefined;
+  readonly #drain = new Drain();
   readonly #closed: Promise<void>;
 
   /** Connects. Rejects with the reason; nothing is left open then. */
@@ -145,7 +151,8 @@ export class Link {
 
   /** The connection takes bytes faster than it can send them. */
   get congested(): boolean {
-    return this.#client.stream.writableNeedDrain === true;
+    const { stream } = this.#client;
+    return stream.writableNeedDrain === true && stream.writableLength > CONGESTED_BYTES;
   }
 
   /** QoS 0: written at once; the promise waits only while the connection is congested. */
@@ -158,7 +165,7 @@ export class Link {
       // Without a callback: with one, mqtt.js adds a listener per message while congested.
       this.#client.publish(topic, asBuffer(payload), options);
     }
-    return stream.writableNeedDrain ? this.drained() : DONE;
+    return this.congested ? this.drained() : DONE;
   }
 
   /** QoS 1 and 2: calls `confirmed` when the broker has confirmed or refused; never after the link's end. */
@@ -176,25 +183,10 @@ export class Link {
     writePublish(this.#client.stream, this.version, topic, payload, 1, options.retain === true, id);
   }
 
-  /** Resolves when the connection takes bytes again: one listener, however many wait. */
+  /** Resolves when the connection takes bytes again; rejects when it ends. */
   drained(): Promise<void> {
     if (this.#end) return Promise.reject(this.#end);
-    if (!this.congested) return DONE;
-    if (!this.#drain) {
-      let resolve: () => void = () => {};
-      let reject: (error: CommlibError) => void = () => {};
-      const promise = new Promise<void>((yes, no) => {
-        resolve = yes;
-        reject = no;
-      });
-      promise.catch(() => {}); // Nobody may be waiting any more.
-      this.#drain = { promise, resolve, reject };
-      this.#client.stream.once('drain', () => {
-        this.#drain = undefined;
-        resolve();
-      });
-    }
-    return this.#drain.promise;
+    return this.#drain.wait(this.#client.stream);
   }
 
   /** Resolves with the QoS granted once the broker has confirmed; rejects when it refuses or the link ends. */
@@ -252,7 +244,7 @@ export class Link {
     this.#client.end(false);
     await this.#closed;
     clearTimeout(timer);
-    this.#drain?.reject(this.#end);
+    this.#drain.fail(this.#end);
   }
 
   /** Ends the link at once, for this reason; the first one counts. */
@@ -260,7 +252,7 @@ export class Link {
     if (this.#end) return;
     this.#end = error;
     this.#client.end(true);
-    this.#drain?.reject(error);
+    this.#drain.fail(error);
     if (this.#open) this.#options.onEnd(this, error);
     else this.#opening?.reject(error);
   }
