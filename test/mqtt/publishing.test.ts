@@ -87,6 +87,34 @@ describeOn(
       });
     });
 
+    test('20 000 messages nobody waited for, on a congested link: they wait for it, and Node warns of no leak', async () => {
+      const warnings: Error[] = [];
+      const warned = (warning: Error) => warnings.push(warning);
+      process.on('warning', warned);
+      try {
+        await using proxy = await startProxy(broker.port);
+        await using link = await connected(through(proxy, broker.url));
+        proxy.pause();
+        const payload = new Uint8Array(1000);
+        let done = 0;
+        const all = Array.from({ length: 20_000 }, () =>
+          link.transport.publish('congested', payload).then(() => {
+            done++;
+          }),
+        );
+        // The network takes some; most must wait.
+        await link.transport
+          .publish('small', new Uint8Array(), { signal: AbortSignal.timeout(200) })
+          .catch(() => {});
+        expect(done).toBeLessThan(10_000);
+        proxy.resume();
+        await Promise.all(all);
+        expect(warnings).toEqual([]);
+      } finally {
+        process.off('warning', warned);
+      }
+    });
+
     test('at most once while offline: refused at once', async () => {
       await using proxy = await startProxy(broker.port);
       await using link = await connected(through(proxy, broker.url));

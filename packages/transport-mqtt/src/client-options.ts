@@ -1,7 +1,9 @@
 /** mqtt.js's options for one link: framing, keep-alive and TLS are its work, everything else is ours. */
+import { toName } from '@commlib/core';
 import type { IClientOptions } from 'mqtt';
-import { asBuffers } from './bytes.js';
+import { asBuffer, asBuffers } from './bytes.js';
 import type { LinkOptions } from './link.js';
+import { mqttNames } from './names.js';
 import type { MqttConfig } from './options.js';
 import type { PacketIds } from './packet-ids.js';
 
@@ -47,4 +49,12 @@ export function clientOptions(config: MqttConfig, options: LinkOptions, ids: Pac
         }
       : {}),
   };
+}
+
+/** The will as mqtt.js wants it. Throws for a topic nothing can be sent to. */
+export function willOf({ will }: MqttConfig): IClientOptions['will'] {
+  if (will === undefined) return undefined;
+  const payload = typeof will.payload === 'string' ? will.payload : asBuffer(will.payload);
+  const topic = mqttNames.address(toName(will.topic));
+  return { topic, payload, qos: will.qos ?? 0, retain: will.retain ?? false };
 }

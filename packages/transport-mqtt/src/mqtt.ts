@@ -19,12 +19,11 @@ import {
   type Transport,
   type TransportEvent,
   type TransportStatus,
-  toName,
   UnsupportedError,
 } from '@commlib/core';
 import type { IPublishPacket } from 'mqtt';
-import { asBuffer } from './bytes.js';
 import { capabilitiesOf } from './capabilities.js';
+import { willOf } from './client-options.js';
 import { connectLink, Negotiation } from './connect.js';
 import { DurableSessions } from './durable.js';
 import { toInbound } from './inbound.js';
@@ -32,9 +31,10 @@ import { inboxBase, MqttInbox } from './inbox.js';
 import type { Link, LinkOptions } from './link.js';
 import { checkFilterText, checkGroup, checkTopic, mqttNames } from './names.js';
 import { type MqttConfig, type MqttOptions, resolveOptions } from './options.js';
+import type { QoS } from './routes.js';
 import { Sender } from './sender.js';
 import { proveSharedSubscriptions } from './shared.js';
-import { type QoS, Subscriptions } from './subscriptions.js';
+import { Subscriptions } from './subscriptions.js';
 import { Takeover } from './takeover.js';
 
 /**
@@ -282,13 +282,6 @@ class MqttTransport implements Transport {
     this.#supervisor.close();
     this.#link?.abandon(this.#offline());
   }
-}
-
-function willOf({ will }: MqttConfig): LinkOptions['will'] {
-  if (will === undefined) return undefined;
-  const payload = typeof will.payload === 'string' ? will.payload : asBuffer(will.payload);
-  const topic = mqttNames.address(toName(will.topic));
-  return { topic, payload, qos: will.qos ?? 0, retain: will.retain ?? false };
 }
 
 /** Waits for the work or the time, whichever is over first. */

@@ -6,56 +6,19 @@
  * A subscriber that joins later has the SUBSCRIBE sent again, since only that makes the broker send it what it retained;
  * MQTT 5 identifiers tell those retained messages from others, so that earlier subscribers do not get them twice.
  */
-import { type CommlibError, FilterTree } from '@commlib/core';
+import type { CommlibError } from '@commlib/core';
 import type { IPublishPacket } from 'mqtt';
 import { subscribeError } from './errors.js';
 import type { Link } from './link.js';
+import { type Entry, type Member, type QoS, Routes } from './routes.js';
 
-export type QoS = 0 | 1 | 2;
-
-/** One local subscriber. */
-interface Member {
-  readonly qos: QoS;
-  readonly onPacket: (packet: IPublishPacket) => void;
-  /** The link on which the broker confirmed a SUBSCRIBE sent after this member joined. */
-  confirmedOn: Link | undefined;
-  /** The broker said no before it ever said yes: its joining fails. */
-  refused: CommlibError | undefined;
-}
-
-/** A filter, as the broker knows it. */
-interface Entry {
-  /** With `$share/<group>/` in front where there is a group. */
-  readonly filter: string;
-  readonly levels: readonly string[];
-  readonly shared: boolean;
-  members: Set<Member>;
-  /** The end of the last operation. */
-  last: Promise<void>;
-  /** Subscription identifiers in use, oldest first. */
-  identifiers: number[];
-}
-
-/** What one SUBSCRIBE was sent for. */
-interface Route {
-  readonly entry: Entry;
-  /** Members for whom the retained messages are. */
-  readonly retainedFor: ReadonlySet<Member>;
-}
-
-/** Messages sent under an earlier identifier of a filter may still be on their way, but not for so many. */
-const KEPT_IDENTIFIERS = 32;
 /** SUBSCRIBEs under way at a time while restoring, and filters per SUBSCRIBE on 3.1.1. */
 const BATCH = 100;
-const LAST_IDENTIFIER = 268_435_455;
-
 export class Subscriptions {
   /** Sees each message first; true keeps it from the subscribers. */
   intercept: ((packet: IPublishPacket) => boolean) | undefined;
   readonly #entries = new Map<string, Entry>();
-  readonly #tree = new FilterTree<Entry>();
-  readonly #routes = new Map<number, Route>();
-  #lastIdentifier = 0;
+  readonly #routes = new Routes();
   #link: Link | undefined;
   #restoring = false;
   #closed: CommlibError | undefined;
@@ -92,20 +55,13 @@ export class Subscriptions {
   /** Hands a message to the members it is for, each of them once however many copies come. */
   route(link: Link, packet: IPublishPacket): void {
     if (this.intercept?.(packet)) return;
-    if (!link.limits.subscriptionIdentifiers) {
-      this.#tree.match(packet.topic.split('/'), (entry) => deliver(entry, entry.members, packet));
-      return;
-    }
-    const identifier = packet.properties?.subscriptionIdentifier;
-    if (typeof identifier === 'number') this.#deliver(identifier, packet);
-    else if (identifier) for (const one of identifier) this.#deliver(one, packet);
+    this.#routes.deliver(link, packet);
   }
 
   /** Subscribes everything on a new link. Rejects when the broker refuses one, or the link ends. */
   async restore(link: Link): Promise<void> {
     this.#restoring = true;
-    this.#routes.clear();
-    for (const entry of this.#entries.values()) entry.identifiers = [];
+    for (const entry of this.#entries.values()) this.#routes.forget(entry);
     // Members may join while this goes on.
     for (;;) {
       const missing = [...this.#entries.values()].filter((entry) =>
@@ -134,11 +90,6 @@ export class Subscriptions {
     for (const waiter of this.#online.splice(0)) waiter.reject(error);
   }
 
-  #deliver(identifier: number, packet: IPublishPacket): void {
-    const route = this.#routes.get(identifier);
-    if (route) deliver(route.entry, packet.retain ? route.retainedFor : route.entry.members, packet);
-  }
-
   #entry(filter: string, group: string | undefined): Entry {
     const wire = group === undefined ? filter : `$share/${group}/${filter}`;
     let entry = this.#entries.get(wire);
@@ -153,7 +104,7 @@ export class Subscriptions {
         identifiers: [],
       };
       this.#entries.set(wire, entry);
-      this.#tree.add(levels, entry);
+      this.#routes.add(entry);
     }
     return entry;
   }
@@ -175,20 +126,9 @@ export class Subscriptions {
   async #subscribe(entry: Entry, member: Member, link: Link): Promise<void> {
     if (member.confirmedOn === link || !entry.members.has(member)) return;
     const joining = [...entry.members].filter((one) => one.confirmedOn !== link);
-    const identifier = this.#identify(entry, link, joining);
+    const identifier = this.#routes.identify(link, entry, joining);
     await link.subscribe({ filter: entry.filter, qos: highest(entry), identifier });
     for (const one of joining) one.confirmedOn = link;
-  }
-
-  #identify(entry: Entry, link: Link, joining: Iterable<Member>): number | undefined {
-    if (!link.limits.subscriptionIdentifiers) return undefined;
-    const identifier = this.#lastIdentifier === LAST_IDENTIFIER ? 1 : this.#lastIdentifier + 1;
-    this.#lastIdentifier = identifier;
-    this.#routes.set(identifier, { entry, retainedFor: new Set(joining) });
-    entry.identifiers.push(identifier);
-    const old = entry.identifiers.length > KEPT_IDENTIFIERS ? entry.identifiers.shift() : undefined;
-    if (old !== undefined) this.#routes.delete(old);
-    return identifier;
   }
 
   async #restoreSome(link: Link, entries: readonly Entry[]): Promise<void> {
@@ -214,7 +154,7 @@ export class Subscriptions {
     if (link.limits.subscriptionIdentifiers) {
       // An identifier belongs to a whole packet: one packet each, all under way together.
       const sent = entries.map((entry, i) => {
-        const identifier = this.#identify(entry, link, members[i] ?? []);
+        const identifier = this.#routes.identify(link, entry, members[i] ?? []);
         return link.subscribe({ filter: entry.filter, qos: highest(entry), identifier });
       });
       const results = await Promise.allSettled(sent);
@@ -250,8 +190,7 @@ export class Subscriptions {
     }
     if (entry.members.size > 0 || this.#entries.get(entry.filter) !== entry) return;
     this.#entries.delete(entry.filter);
-    this.#tree.delete(entry.levels, entry);
-    for (const identifier of entry.identifiers) this.#routes.delete(identifier);
+    this.#routes.delete(entry);
   }
 }
 
@@ -259,17 +198,4 @@ function highest(entry: Entry): QoS {
   let qos: QoS = 0;
   for (const member of entry.members) if (member.qos > qos) qos = member.qos;
   return qos;
-}
-
-function deliver(entry: Entry, members: ReadonlySet<Member>, packet: IPublishPacket): void {
-  if (!entry.shared) {
-    for (const member of members) if (entry.members.has(member)) member.onPacket(packet);
-    return;
-  }
-  // Members of one group share the messages here as they do at the broker: the next one gets it, and goes to the end.
-  const [next] = entry.members;
-  if (next === undefined) return;
-  entry.members.delete(next);
-  entry.members.add(next);
-  next.onPacket(packet);
 }
