@@ -59,6 +59,7 @@ export function readOptions(args: readonly string[]): Options | undefined {
     size: {
       rounds: values.rounds === undefined ? size.rounds : positive('--rounds', values.rounds),
       runMs: values.seconds === undefined ? size.runMs : positive('--seconds', values.seconds) * 1000,
+      settleMs: size.settleMs,
       warmUpMs: size.warmUpMs,
     },
     quick: values.quick,

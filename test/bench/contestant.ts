@@ -41,8 +41,9 @@ export class Contestant {
     await this.#line('ready');
   }
 
-  async run(ms: number): Promise<Measured> {
-    this.#process.write(`${JSON.stringify({ ms })}\n`);
+  /** Runs for `settleMs` without measuring, and then for `ms`. */
+  async run(settleMs: number, ms: number): Promise<Measured> {
+    this.#process.write(`${JSON.stringify({ settleMs, ms })}\n`);
     return measuredOf(await this.#line('measured'));
   }
 
@@ -81,7 +82,7 @@ function commandOf(subject: Subject, scenario: Scenario, place: Place): { comman
   const profile = place.profile ? [join(place.profile, `${scenario.id}.${subject}.cpuprofile`)] : [];
   const worker = [join(here, 'worker.ts'), subject, scenario.id, place.url, ...profile];
   // The parent's own options have the TypeScript loader among them.
-  return { command: process.execPath, args: [...process.execArgv, '--expose-gc', ...worker] };
+  return { command: process.execPath, args: [...process.execArgv, ...worker] };
 }
 
 function measuredOf(line: Line): Measured {

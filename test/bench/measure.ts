@@ -26,13 +26,13 @@ export async function measure(
       contestants.push(contestant);
       runs.set(subject, []);
       await contestant.ready();
-      await contestant.run(size.warmUpMs);
+      await contestant.run(size.warmUpMs, 0);
     }
     for (let round = 0; round < size.rounds; round++) {
       progress(`${scenario.id}: round ${round + 1} of ${size.rounds}`);
       const order = round % 2 === 0 ? contestants : contestants.toReversed();
       for (const contestant of order) {
-        runs.get(contestant.subject)?.push(valuesOf(await contestant.run(size.runMs)));
+        runs.get(contestant.subject)?.push(valuesOf(await contestant.run(size.settleMs, size.runMs)));
       }
     }
   } finally {

@@ -33,12 +33,14 @@ export interface Size {
   readonly rounds: number;
   /** Of one run. */
   readonly runMs: number;
+  /** At the beginning of each run, not counted. */
+  readonly settleMs: number;
   /** Before the first, not counted: the time a just-in-time compiler needs. */
   readonly warmUpMs: number;
 }
 
-export const full: Size = { rounds: 5, runMs: 2000, warmUpMs: 3000 };
-export const quick: Size = { rounds: 1, runMs: 150, warmUpMs: 100 };
+export const full: Size = { rounds: 5, runMs: 2000, settleMs: 500, warmUpMs: 3000 };
+export const quick: Size = { rounds: 1, runMs: 150, settleMs: 50, warmUpMs: 50 };
 
 /** What must hold, as a ratio to raw. */
 export const targets = {

@@ -3,7 +3,7 @@
 
     commlib_py.py SCENARIO PORT
 
-Says {"event":"ready"}, answers each line {"ms":...} of stdin with one measurement, ends with stdin.
+Says {"event":"ready"}, answers each line {"settleMs":...,"ms":...} of stdin with one measurement, ends with stdin.
 """
 
 import json
@@ -173,9 +173,14 @@ def main():
     load = Stream(options) if scenario.startswith("pubsub") else Calls(options)
     say(event="ready")
     for line in sys.stdin:
+        order = json.loads(line)
+        load.run(order["settleMs"] / 1000)
+        if order["ms"] == 0:
+            say(event="measured", count=1, seconds=1, cpuSeconds=0)
+            continue
         cpu = time.process_time()
         begun = time.perf_counter()
-        result = load.run(json.loads(line)["ms"] / 1000)
+        result = load.run(order["ms"] / 1000)
         say(
             event="measured",
             seconds=time.perf_counter() - begun,
