@@ -8,6 +8,7 @@ import { Publisher } from './endpoints/publisher.js';
 import { CommlibError, HandlerError } from './errors.js';
 import type { NameInput } from './names/name.js';
 import type { Schema } from './schema.js';
+import { milliseconds, timerMs } from './util/check.js';
 
 /** Options of a heartbeat. */
 export interface HeartbeatOptions {
@@ -24,12 +25,13 @@ const beat: Schema<{ ts: bigint }> = {
 /** Publishes until it is stopped. A beat that cannot be sent (offline) is left out, not kept. */
 export class Heartbeat {
   readonly #timer: ReturnType<typeof setInterval>;
+  #stopped = false;
 
   constructor(host: EndpointHost, name: string, options: HeartbeatOptions) {
     const publisher = new Publisher(host, topic(options.topic ?? `${name}.heartbeat`, beat), {});
     const send = () => {
       publisher.publish({ ts: BigInt(Date.now()) * 1_000_000n }).catch((error: unknown) => {
-        if (CommlibError.is(error, 'NOT_CONNECTED')) return;
+        if (this.#stopped || CommlibError.is(error, 'NOT_CONNECTED')) return;
         const known = CommlibError.is(error) ? error : new HandlerError('heartbeat', error);
         host.report({
           type: 'handler-error',
@@ -39,11 +41,13 @@ export class Heartbeat {
         });
       });
     };
+    const intervalMs = milliseconds(options.intervalMs ?? 10_000, 'intervalMs');
     send();
-    this.#timer = setInterval(send, options.intervalMs ?? 10_000);
+    this.#timer = setInterval(send, timerMs(intervalMs));
   }
 
   stop(): void {
+    this.#stopped = true;
     clearInterval(this.#timer);
   }
 }

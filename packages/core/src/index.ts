@@ -17,6 +17,7 @@ export {
   type TopicOutput,
   topic,
 } from './contract.js';
+export type { CloseOptions } from './endpoints/close.js';
 export type { Counters } from './endpoints/host.js';
 export type { Message } from './endpoints/message.js';
 export type { PublishArguments, Publisher, PublisherOptions, PublishOptions } from './endpoints/publisher.js';

@@ -1,5 +1,15 @@
 import { describe, expect, test } from 'vitest';
-import { anything, CommlibError, MemoryBroker, memory, Node, topic } from './index.js';
+import {
+  anything,
+  CommlibError,
+  ConnectionError,
+  type ConnectOptions,
+  MemoryBroker,
+  memory,
+  Node,
+  topic,
+} from './index.js';
+import { deferred } from './util/deferred.js';
 
 const any = topic('x', anything);
 
@@ -60,6 +70,117 @@ describe('a node', () => {
     expect(states).toEqual(['reconnecting', 'ready', 'closed']);
   });
 
+  test('lives on when onEvent throws or rejects; readers of the events are told', async () => {
+    const broker = new MemoryBroker();
+    let calls = 0;
+    const node = new Node({
+      transport: memory({ broker }),
+      onEvent: () => {
+        if (++calls % 2 === 0) throw new Error('my logger is broken');
+        // In plain JavaScript, or with a cast, it may be an async function.
+        return Promise.reject(new Error('my logger is broken, later')) as unknown as undefined;
+      },
+    });
+    const events = node.events();
+    await node.start();
+    broker.disconnect();
+    await expect.poll(() => node.status.state).toBe('ready');
+    await node.close();
+    const complaints: string[] = [];
+    for await (const event of events)
+      if (event.type === 'handler-error') complaints.push(`${event.endpoint}: ${event.error.message}`);
+    expect(complaints).toContain('onEvent: handler of onEvent failed: my logger is broken');
+    expect(complaints).toContain('onEvent: handler of onEvent failed: my logger is broken, later');
+    expect(complaints.length).toBe(calls);
+  });
+
+  test('does not touch a transport that another node has', async () => {
+    const transport = memory();
+    const first = await new Node({ transport }).start();
+    const second = new Node({ transport });
+    await expect(second.start()).rejects.toMatchObject({ code: 'WRONG_STATE' });
+    expect(() => second.publisher(any)).toThrow(expect.objectContaining({ code: 'CLOSED' }));
+    expect(first.status.state).toBe('ready');
+    await first.close();
+    await expect(new Node({ transport }).start()).rejects.toMatchObject({ code: 'WRONG_STATE' });
+  });
+
+  test.each([
+    ['a name no topic can have', { name: 'a+b', heartbeat: true }],
+    ['an interval that is none', { heartbeat: { intervalMs: Number.NaN } }],
+  ])('with %s for its heartbeat is refused and leaves no connection', async (_, options) => {
+    const node = new Node({ transport: memory(), ...options });
+    await expect(node.start()).rejects.toThrow(/invalid name|intervalMs/);
+    expect(node.status.state).toBe('closed');
+  });
+
+  test('stops beating when its connection is gone for good', async () => {
+    const { transport, fail } = failing();
+    const errors: string[] = [];
+    const node = await new Node({
+      transport,
+      heartbeat: { intervalMs: 1 },
+      onEvent: (event) => event.type === 'handler-error' && errors.push(event.error.code),
+    }).start();
+    fail();
+    const before = errors.length;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(errors.length).toBe(before);
+    await node.close();
+  });
+
+  test('closed while it is reconnecting, waits for its handlers all the same', async () => {
+    const broker = new MemoryBroker();
+    const node = await new Node({ transport: memory({ broker }) }).start();
+    const gate = deferred<void>();
+    let handled = false;
+    await node.subscribe(any, async () => {
+      await gate.promise;
+      handled = true;
+    });
+    await node.publisher(any).publish({});
+    await expect.poll(() => node.counters.received).toBe(1);
+    broker.kill();
+    const closed = node.close();
+    setTimeout(() => gate.resolve(), 10);
+    await closed;
+    expect(handled).toBe(true);
+  });
+
+  test('closed while it is starting, is closed for good', async () => {
+    const broker = new MemoryBroker();
+    broker.kill();
+    const node = new Node({ transport: memory({ broker }) });
+    const started = expect(node.start()).rejects.toMatchObject({ code: 'CLOSED' });
+    await expect.poll(() => node.status.state).toBe('connecting');
+    await node.close();
+    await started;
+    broker.restore();
+    expect(node.status.state).toBe('closed');
+  });
+
+  test('is closed in time by whatever its transport does, and its events end', async () => {
+    for (const close of [() => new Promise<void>(() => {}), () => Promise.reject(new Error('no'))]) {
+      const node = await new Node({ transport: Object.assign(memory(), { close }) }).start();
+      const events = node.events();
+      await node.close({ deadlineMs: 1 }).catch(() => {});
+      for await (const event of events) expect(event.type).toBe('status');
+    }
+  });
+
+  test('publishes in order, however long a message takes to compress', async () => {
+    const node = await new Node({ transport: memory(), compress: true }).start();
+    const seen: number[] = [];
+    const sizes = topic('sizes', anything);
+    await node.subscribe(sizes, (data) => seen.push(String(data).length));
+    const publisher = node.publisher(sizes);
+    const noise = Array.from({ length: 300_000 }, () => Math.random().toString(36)[3]).join('');
+    await Promise.all([publisher.publish(noise), publisher.publish('x')]);
+    await expect.poll(() => seen.length).toBe(2);
+    expect(seen).toEqual([noise.length, 1]);
+    await node.close();
+  });
+
   test('does not wait longer for a handler than its deadline, and does not call that a failure', async () => {
     const failures: string[] = [];
     const node = await new Node({
@@ -82,6 +203,31 @@ describe('a node', () => {
     expect(failures).toEqual([]);
   });
 });
+
+/** A transport whose connection can end for good. */
+function failing() {
+  const transport = memory();
+  let onEvent: ConnectOptions['onEvent'] = () => {};
+  const connect = transport.connect.bind(transport);
+  const error = new ConnectionError('NOT_AUTHORIZED', 'banned', { permanent: true });
+  let failed = false;
+  const broken = Object.assign(transport, {
+    connect: (options: ConnectOptions) => {
+      onEvent = options.onEvent;
+      return connect(options);
+    },
+    publish: async () => {
+      if (failed) throw error;
+    },
+  });
+  return {
+    transport: broken,
+    fail: () => {
+      failed = true;
+      onEvent({ type: 'status', status: { state: 'closed', error } });
+    },
+  };
+}
 
 test('errors are recognised by brand and code, and keep their cause', () => {
   const error = new CommlibError('X', 'words', { cause: new Error('why'), context: { a: 1 } });

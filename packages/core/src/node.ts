@@ -2,10 +2,12 @@ import type { Codec } from './codec/codec.js';
 import { DEFAULT_MAX_PAYLOAD_BYTES, deflate } from './codec/compression.js';
 import { json } from './codec/json.js';
 import type { RpcContract, TopicContract } from './contract.js';
+import { type CloseOptions, closeDeadline } from './endpoints/close.js';
 import type { Counters, EndpointHost } from './endpoints/host.js';
+import { inTime } from './endpoints/in-time.js';
 import { Publisher, type PublisherOptions } from './endpoints/publisher.js';
 import { type MessageHandler, Subscriber, type SubscriberOptions } from './endpoints/subscriber.js';
-import { ClosedError, type CommlibError, StateError } from './errors.js';
+import { ClosedError, type CommlibError, HandlerError, StateError } from './errors.js';
 import { Heartbeat, type HeartbeatOptions } from './heartbeat.js';
 import { type Middleware, MiddlewareStack } from './middleware.js';
 import { RPCClient, type RPCClientOptions } from './rpc/client.js';
@@ -14,10 +16,13 @@ import { lostInFlight, ReplyBox } from './rpc/reply-box.js';
 import { type RequestHandler, RPCService, type RPCServiceOptions } from './rpc/service.js';
 import type { NodeEvent, TransportEvent, TransportStatus } from './status.js';
 import type { Transport } from './transport.js';
+import { milliseconds } from './util/check.js';
 import { Deadlines } from './util/deadlines.js';
 import { EventStream } from './util/event-stream.js';
 import { getOrMake } from './util/get-or-make.js';
 import { randomHex } from './util/random.js';
+import { isThenable } from './util/thenable.js';
+import { within } from './util/within.js';
 
 /** Options of a {@link Node}. */
 export interface NodeOptions {
@@ -41,7 +46,10 @@ export interface NodeOptions {
   readonly maxPayloadBytes?: number | undefined;
   /** How RPC envelopes are written, for those who compare bytes. */
   readonly envelope?: Partial<EnvelopeOptions> | undefined;
-  /** Called for every event, as {@link Node.events} gives them. Must not throw. */
+  /**
+   * Called for every event, as {@link Node.events} gives them. What it throws does no harm: readers of
+   * {@link Node.events} are told.
+   */
   readonly onEvent?: ((event: NodeEvent) => void) | undefined;
 }
 
@@ -54,10 +62,18 @@ export interface StartOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** How much longer than its deadline a transport may take to close before it is left alone. */
+const GRACE_MS = 500;
+
 /** What a node keeps of its endpoints. */
 interface Endpoint {
-  close(): Promise<void>;
+  close(options?: CloseOptions): Promise<void>;
   abandon?(error: Error): void;
+}
+
+/** An endpoint the broker has to confirm. */
+interface Opening extends Endpoint {
+  open(): Promise<void>;
 }
 
 /**
@@ -88,7 +104,8 @@ export class Node implements AsyncDisposable {
   readonly #events = new EventStream<NodeEvent>();
   readonly #abort = new AbortController();
   #heartbeat: Heartbeat | undefined;
-  #started: Promise<void> | undefined;
+  /** The transport is ours: it was connected by this node. */
+  #started = false;
   #running = false;
   #closing: Promise<void> | undefined;
 
@@ -107,7 +124,7 @@ export class Node implements AsyncDisposable {
       counters: { published: 0, received: 0, dropped: 0, calls: 0, served: 0, lateReplies: 0 },
       maxPayloadBytes: options.maxPayloadBytes ?? DEFAULT_MAX_PAYLOAD_BYTES,
       refusals: new WeakMap(),
-      compress: options.compress ? deflate : undefined,
+      compress: options.compress ? inOrder(deflate) : undefined,
       signal: this.#abort.signal,
       report: (event) => this.#report(event),
       forget: (endpoint) => this.#endpoints.delete(endpoint),
@@ -131,39 +148,44 @@ export class Node implements AsyncDisposable {
   /**
    * Connects. Endpoints are made afterwards.
    *
-   * @throws {@link ConnectionError} (permanent: at once), {@link TimeoutError}, {@link AbortedError}, {@link StateError}
-   *   when called twice. A node that failed to start is closed.
+   * @throws {@link ConnectionError} (permanent: at once), {@link TimeoutError}, {@link AbortedError}, {@link ClosedError},
+   *   {@link InvalidNameError} (the heartbeat's topic), {@link StateError} when called twice, or when the transport was
+   *   given to another node before. A node that failed to start is closed.
    */
   async start(options: StartOptions = {}): Promise<this> {
     if (this.#closing) throw new ClosedError(`node ${this.name}`);
     if (this.#started) throw new StateError('start() was called before');
-    this.#started = this.#transport.connect({
-      timeoutMs: options.timeoutMs ?? 30_000,
-      failFast: options.failFast ?? false,
-      signal: options.signal,
-      onEvent: (event) => this.#hear(event),
-    });
+    const timeoutMs = milliseconds(options.timeoutMs ?? 30_000, 'timeoutMs');
     try {
-      await this.#started;
+      if (this.#transport.status.state !== 'idle')
+        throw new StateError('the transport was given to another node before: each needs its own');
+      this.#started = true;
+      await this.#transport.connect({
+        timeoutMs,
+        failFast: options.failFast ?? false,
+        signal: options.signal,
+        onEvent: (event) => this.#hear(event),
+      });
+      // Closed meanwhile: nothing may be started any more.
+      if (this.#closing) throw new ClosedError(`node ${this.name}`);
+      this.#running = true;
+      const { heartbeat } = this.#options;
+      if (heartbeat)
+        this.#heartbeat = new Heartbeat(this.#host, this.name, heartbeat === true ? {} : heartbeat);
     } catch (error) {
       await this.close({ deadlineMs: 1_000 });
       throw error;
     }
-    // Closed meanwhile: nothing may be started any more.
-    if (this.#closing) throw new ClosedError(`node ${this.name}`);
-    this.#running = true;
-    const { heartbeat } = this.#options;
-    if (heartbeat)
-      this.#heartbeat = new Heartbeat(this.#host, this.name, heartbeat === true ? {} : heartbeat);
     return this;
   }
 
   /**
    * Ends in good order: intake, running handlers, pending calls, connection. Handlers that are still running at the
    * deadline are told by their signal and no longer waited for. A second call waits for the first.
+   * A handler of this very node that awaits it waits for itself, that is until the deadline: it had better not.
    */
-  close(options: { readonly deadlineMs?: number | undefined } = {}): Promise<void> {
-    this.#closing ??= this.#close(options.deadlineMs ?? 10_000);
+  close(options: CloseOptions = {}): Promise<void> {
+    this.#closing ??= this.#close(closeDeadline(options));
     return this.#closing;
   }
 
@@ -223,11 +245,12 @@ export class Node implements AsyncDisposable {
     options: SubscriberOptions<Text> = {},
   ): Promise<Subscriber<T, Text>> {
     this.#assertRunning();
-    const subscriber =
+    const [handler, subscriberOptions] =
       typeof handlerOrOptions === 'function'
-        ? new Subscriber<T, Text>(this.#host, topic, handlerOrOptions, options)
-        : new Subscriber<T, Text>(this.#host, topic, undefined, handlerOrOptions ?? options);
-    await this.#open(subscriber);
+        ? [handlerOrOptions, options]
+        : [undefined, handlerOrOptions ?? options];
+    const subscriber = new Subscriber<T, Text>(this.#host, topic, handler, subscriberOptions);
+    await this.#open(subscriber, `subscription to ${subscriber.filter}`, subscriberOptions);
     return subscriber;
   }
 
@@ -243,7 +266,7 @@ export class Node implements AsyncDisposable {
   ): Promise<RPCService<R, Text>> {
     this.#assertRunning();
     const service = new RPCService<R, Text>(this.#host, procedure, handler, options);
-    await this.#open(service);
+    await this.#open(service, `service at ${service.address}`, options);
     return service;
   }
 
@@ -262,12 +285,24 @@ export class Node implements AsyncDisposable {
     return new RPCClient<R, Text>(this.#host, box, procedure, options);
   }
 
-  async #open(endpoint: Endpoint & { open(): Promise<void> }): Promise<void> {
+  async #open(
+    endpoint: Opening,
+    what: string,
+    options: { readonly timeoutMs?: number | undefined; readonly signal?: AbortSignal | undefined },
+  ): Promise<void> {
     this.#endpoints.add(endpoint);
     try {
-      await endpoint.open();
+      await inTime(this.#host, () => endpoint.open(), {
+        timeoutMs: milliseconds(options.timeoutMs ?? 30_000, 'timeoutMs'),
+        signal: options.signal,
+        missing: `the broker confirmed no ${what}`,
+        doing: `the ${what}`,
+      });
+      if (this.#closing) throw new ClosedError(`node ${this.name}`);
     } catch (error) {
       this.#endpoints.delete(endpoint);
+      // The broker may still confirm: then it is closed at once.
+      void endpoint.close({ deadlineMs: 0 }).catch(() => {});
       throw error;
     }
   }
@@ -278,19 +313,19 @@ export class Node implements AsyncDisposable {
     this.#running = false;
     this.#heartbeat?.stop();
     const closed = new ClosedError(`node ${this.name}`);
-    if (this.#transport.status.state === 'ready') {
-      // Handlers may be waiting for calls of their own, so those are failed only after the handlers are done.
-      await within(
-        left() * 0.8,
-        Promise.allSettled([...this.#endpoints].map((endpoint) => endpoint.close())),
-      );
-    }
+    // Handlers may be waiting for calls of their own, so those are failed only after the handlers are done.
+    const handlersMs = left() * 0.8;
+    await Promise.allSettled([...this.#endpoints].map((one) => one.close({ deadlineMs: handlersMs })));
     this.#abort.abort(closed);
     for (const box of this.#boxes.values()) box.fail(closed, true);
-    for (const endpoint of [...this.#endpoints]) void endpoint.close().catch(() => {});
-    await this.#transport.close({ deadlineMs: left() });
-    this.#host.deadlines.clear();
-    this.#events.end();
+    try {
+      // A transport keeps to the deadline. One that does not shall not keep its node.
+      if (this.#started || this.#transport.status.state === 'idle')
+        await within(left() + GRACE_MS, this.#transport.close({ deadlineMs: left() }));
+    } finally {
+      this.#host.deadlines.clear();
+      this.#events.end();
+    }
   }
 
   #hear(event: TransportEvent): void {
@@ -312,12 +347,25 @@ export class Node implements AsyncDisposable {
   #failCalls(error: CommlibError | undefined, forGood: boolean): void {
     const told = forGood && error ? error : lostInFlight(error ?? new ClosedError(`node ${this.name}`));
     for (const box of this.#boxes.values()) box.fail(told, forGood);
-    if (forGood) for (const endpoint of this.#endpoints) endpoint.abandon?.(told);
+    if (!forGood) return;
+    this.#heartbeat?.stop();
+    for (const endpoint of this.#endpoints) endpoint.abandon?.(told);
   }
 
   #report(event: NodeEvent): void {
     this.#events.emit(event);
-    this.#options.onEvent?.(event);
+    try {
+      const result: unknown = this.#options.onEvent?.(event);
+      if (isThenable(result)) result.then(undefined, (error) => this.#complain(error));
+    } catch (error) {
+      this.#complain(error);
+    }
+  }
+
+  /** Not to `onEvent` itself: it would throw again. */
+  #complain(error: unknown): void {
+    const failure = new HandlerError('onEvent', error);
+    this.#events.emit({ type: 'handler-error', endpoint: 'onEvent', address: this.name, error: failure });
   }
 
   #assertRunning(): void {
@@ -326,12 +374,12 @@ export class Node implements AsyncDisposable {
   }
 }
 
-/** Waits for something, but not longer than this. */
-async function within(ms: number, what: Promise<unknown>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([what, late]);
-  clearTimeout(timer);
+/** One after the other: what is published first is sent first, however long it takes to compress. */
+function inOrder<A, R>(work: (input: A) => Promise<R>): (input: A) => Promise<R> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (input) => {
+    const mine = last.then(() => work(input));
+    last = mine.catch(() => {});
+    return mine;
+  };
 }

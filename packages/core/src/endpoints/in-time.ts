@@ -30,12 +30,15 @@ export function inTime<T>(host: EndpointHost, work: () => Promise<T>, patience: 
       deadline.cancel();
       for (const stop of stops) stop();
     };
-    // Begun in here, so that what throws at once is a rejection as well.
-    Promise.resolve()
-      .then(work)
-      .then((value) => {
-        release();
-        resolve(value);
-      }, fail);
+    const done = (value: T) => {
+      release();
+      resolve(value);
+    };
+    // Begun at once: what the caller sends next comes after it.
+    try {
+      work().then(done, fail);
+    } catch (error) {
+      fail(error);
+    }
   });
 }

@@ -1,7 +1,8 @@
 /** What an iterator has not asked for yet. */
 import { StateError } from '../errors.js';
-import type { Inbound } from '../transport.js';
+import type { Inbound, Settlement } from '../transport.js';
 import { type Deferred, deferred } from '../util/deferred.js';
+import { Fifo } from '../util/fifo.js';
 
 /** How a buffer behaves when it is full. */
 export interface MessageBufferOptions {
@@ -16,10 +17,10 @@ interface Slot<M> {
   readonly inbound: Inbound;
 }
 
-/** A bounded queue with one reader. */
+/** A bounded queue with one reader. Whatever comes in is settled once: by its reader, or when nobody will read it. */
 export class MessageBuffer<M> {
   readonly #options: MessageBufferOptions;
-  #slots: Slot<M>[] = [];
+  readonly #slots = new Fifo<Slot<M>>();
   #reader: Deferred<IteratorResult<M, undefined>> | undefined;
   #failure: Error | undefined;
   #taken: Inbound | undefined;
@@ -28,6 +29,11 @@ export class MessageBuffer<M> {
 
   constructor(options: MessageBufferOptions) {
     this.#options = options;
+  }
+
+  /** Messages not asked for yet. */
+  get length(): number {
+    return this.#slots.length;
   }
 
   push(message: M, inbound: Inbound): void {
@@ -41,14 +47,18 @@ export class MessageBuffer<M> {
     }
     this.#slots.push({ message, inbound });
     if (!this.#options.keepOldest && this.#slots.length > this.#options.limit) {
-      this.#slots.shift();
+      this.#slots.shift()?.inbound.settle?.('reject');
       this.#options.onDrop();
     }
   }
 
-  /** No more messages; the reader gets what is there, then the end. */
+  /**
+   * No more messages. At most once, the reader gets what is there, then the end; at least once, the end at once: what it
+   * did not ask for goes back to the broker.
+   */
   end(): void {
     this.#ended = true;
+    if (this.#options.keepOldest) this.#empty();
     this.#reader?.resolve({ done: true, value: undefined });
     this.#reader = undefined;
   }
@@ -62,16 +72,21 @@ export class MessageBuffer<M> {
     this.#reader = undefined;
   }
 
+  /** Everything goes back to the broker, also the message that the reader has in hand. */
+  giveBack(): void {
+    this.#ended = true;
+    this.#settleTaken('nack');
+    this.#empty();
+  }
+
   iterate(close: () => Promise<void>): AsyncIterator<M, undefined> {
     if (this.#iterated) throw new StateError('a subscriber can be iterated once');
     this.#iterated = true;
     return {
       next: () => this.#next(),
       return: async () => {
-        this.#acknowledge();
-        this.#ended = true;
-        for (const { inbound } of this.#slots) inbound.settle?.('nack');
-        this.#slots = [];
+        // `break`, or an error in the loop: nobody can tell, so the message in hand does not count as handled.
+        this.giveBack();
         await close();
         return { done: true, value: undefined };
       },
@@ -79,7 +94,8 @@ export class MessageBuffer<M> {
   }
 
   #next(): Promise<IteratorResult<M, undefined>> {
-    this.#acknowledge();
+    // Asking for the next message says that the last one was handled.
+    this.#settleTaken('ack');
     const slot = this.#slots.shift();
     if (slot) {
       this.#taken = slot.inbound;
@@ -96,9 +112,12 @@ export class MessageBuffer<M> {
     return this.#reader.promise;
   }
 
-  /** Asking for the next message says that the last one was handled. */
-  #acknowledge(): void {
-    this.#taken?.settle?.('ack');
+  #settleTaken(outcome: Settlement): void {
+    this.#taken?.settle?.(outcome);
     this.#taken = undefined;
+  }
+
+  #empty(): void {
+    for (let slot = this.#slots.shift(); slot; slot = this.#slots.shift()) slot.inbound.settle?.('nack');
   }
 }

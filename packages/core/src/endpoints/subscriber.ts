@@ -1,13 +1,17 @@
 import type { TopicContract, TopicOutput } from '../contract.js';
-import { CommlibError, HandlerError, StateError } from '../errors.js';
+import { CommlibError, DecodeError, HandlerError, StateError } from '../errors.js';
 import { runLayers } from '../middleware.js';
 import { matches } from '../names/matcher.js';
 import { levelsOf, type Name } from '../names/name.js';
 import { type ParametersOf, toFilter } from '../names/parameters.js';
 import { validateInbound } from '../schema.js';
 import type { Inbound, Intake, NativeOptions, Start } from '../transport.js';
+import { positive } from '../util/check.js';
 import { getOrMake } from '../util/get-or-make.js';
 import { Lane } from '../util/lane.js';
+import { isThenable } from '../util/thenable.js';
+import { within } from '../util/within.js';
+import { type CloseOptions, closeDeadline } from './close.js';
 import { after, type EndpointHost, plainPayload } from './host.js';
 import { Message } from './message.js';
 import { MessageBuffer } from './message-buffer.js';
@@ -29,13 +33,17 @@ export interface SubscriberOptions<Text extends string = string> {
   /** Default `new`. */
   readonly start?: Start | undefined;
   readonly native?: NativeOptions | undefined;
+  /** How long to wait for the broker's confirmation, in milliseconds; offline, for its return. Default 30 000. */
+  readonly timeoutMs?: number | undefined;
+  /** Gives up waiting for the confirmation. A subscription that is made is ended by `close()`. */
+  readonly signal?: AbortSignal | undefined;
 }
 
-/** What a subscriber calls for each message. */
+/** What a subscriber calls for each message. What it returns is ignored, but for a promise, which is waited for. */
 export type MessageHandler<T extends TopicContract, Text extends string> = (
   data: TopicOutput<T>,
   message: Message<TopicOutput<T>, ParametersOf<Text>>,
-) => void | Promise<void>;
+) => unknown;
 
 /**
  * Receives the messages of one topic: with a handler, or without one as an async iterable.
@@ -59,6 +67,8 @@ export class Subscriber<T extends TopicContract<Text>, Text extends string = str
   readonly #options: SubscriberOptions<Text>;
   #intake: Intake | undefined;
   #closing: Promise<void> | undefined;
+  /** No more handlers are begun. */
+  #ended = false;
   #overflowing = false;
   #dropped = 0;
 
@@ -119,19 +129,30 @@ export class Subscriber<T extends TopicContract<Text>, Text extends string = str
     return this.#dropped;
   }
 
-  /** Ends the intake and waits for the handlers that run. An iterator ends after what it already has. */
-  close(): Promise<void> {
-    this.#closing ??= (async () => {
-      this.#host.forget(this);
-      await this.#intake?.close();
-      await this.#lane.idle();
-      this.#buffer?.end();
-    })();
+  /**
+   * Ends the intake and waits for the handlers of what was received, but not longer than the deadline. An iterator ends
+   * after what it already has; at least once, what it has not been asked for goes back to the broker.
+   * A handler (or a loop) of this very subscriber that awaits it waits for itself, that is until the deadline.
+   */
+  close(options: CloseOptions = {}): Promise<void> {
+    this.#closing ??= this.#close(closeDeadline(options));
     return this.#closing;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async #close(deadlineMs: number): Promise<void> {
+    const stopped = this.#intake?.close();
+    if (this.#settles) this.#buffer?.end();
+    const inTime = await within(deadlineMs, Promise.allSettled([stopped, this.#lane.idle()]));
+    this.#host.forget(this);
+    this.#buffer?.end();
+    if (inTime) return stopped;
+    this.#ended = true;
+    for (let left = this.#lane.shift(); left; left = this.#lane.shift()) left.settle?.('nack');
+    this.#buffer?.giveBack();
   }
 
   /** @internal The connection ended for good: whoever waits for a message is told why. */
@@ -153,12 +174,14 @@ export class Subscriber<T extends TopicContract<Text>, Text extends string = str
   }
 
   #take(inbound: Inbound): void {
+    // Delivered while the closing was under way: another member of the group may have it.
+    if (this.#closing) return inbound.settle?.('nack');
     if (this.#again && !matches(this.#again, this.#levels(inbound.address))) return inbound.settle?.('ack');
     this.#host.counters.received++;
     if (!this.#settles && this.#lane.waiting >= this.#maxInFlight) {
-      this.#lane.shift();
+      this.#lane.shift()?.settle?.('reject');
       this.#overflow();
-    } else if (this.#overflowing && this.#lane.waiting === 0) {
+    } else if (this.#overflowing && this.#lane.waiting === 0 && !this.#buffer?.length) {
       this.#overflowing = false;
     }
     this.#lane.push(inbound);
@@ -173,6 +196,10 @@ export class Subscriber<T extends TopicContract<Text>, Text extends string = str
   }
 
   #run(inbound: Inbound): void | Promise<void> {
+    if (this.#ended || this.#host.signal.aborted) {
+      inbound.settle?.('nack');
+      return;
+    }
     try {
       const result = after(plainPayload(this.#host, inbound.payload), (payload) =>
         this.#read(payload, inbound),
@@ -201,23 +228,18 @@ export class Subscriber<T extends TopicContract<Text>, Text extends string = str
       this.#levels,
       host.signal,
     );
-    const layers = host.middleware.receive;
-    if (this.#handler === undefined) {
-      if (layers.length === 0) return this.#buffer?.push(message, inbound);
-      return runLayers(layers, { contract: this.contract, message }, async () =>
-        this.#buffer?.push(message, inbound),
-      ).catch((error) => this.#failed(inbound, error));
-    }
     const handler = this.#handler;
+    if (handler === undefined) return this.#offer(message, inbound);
+    const layers = host.middleware.receive;
     try {
       const result =
         layers.length === 0
           ? handler(message.data, message)
-          : runLayers(layers, { contract: this.contract, message }, async () =>
-              handler(message.data, message),
-            );
-      if (result instanceof Promise) {
-        return result.then(
+          : runLayers(layers, { contract: this.contract, message }, async () => {
+              await handler(message.data, message);
+            });
+      if (isThenable(result)) {
+        return Promise.resolve(result).then(
           () => inbound.settle?.('ack'),
           (error) => this.#failed(inbound, error),
         );
@@ -228,10 +250,30 @@ export class Subscriber<T extends TopicContract<Text>, Text extends string = str
     }
   }
 
+  /** For the iterator, which settles what it is given. */
+  #offer(message: Message<TopicOutput<T>, ParametersOf<Text>>, inbound: Inbound): void | Promise<void> {
+    const layers = this.#host.middleware.receive;
+    if (layers.length === 0) return this.#buffer?.push(message, inbound);
+    let offered = false;
+    const offer = async () => {
+      if (!offered) this.#buffer?.push(message, inbound);
+      offered = true;
+    };
+    return runLayers(layers, { contract: this.contract, message }, offer).then(
+      () => {
+        // Kept back on purpose.
+        if (!offered) inbound.settle?.('ack');
+      },
+      (error) => (offered ? this.#reportFailure(inbound, error) : this.#failed(inbound, error)),
+    );
+  }
+
   /** What cannot be read is not worth a second delivery. */
   #refuse(inbound: Inbound, error: unknown): void {
     inbound.settle?.('reject');
-    const known = CommlibError.is(error) ? error : new HandlerError(this.filter, error);
+    const known = CommlibError.is(error)
+      ? error
+      : new DecodeError('MALFORMED', 'the message could not be read', { cause: error });
     const told = getOrMake(this.#host.refusals, inbound.payload, () => new Set());
     const what = `${this.filter} ${known.message}`;
     if (told.has(what)) return;
@@ -242,6 +284,10 @@ export class Subscriber<T extends TopicContract<Text>, Text extends string = str
 
   #failed(inbound: Inbound, error: unknown): void {
     inbound.settle?.('nack');
+    this.#reportFailure(inbound, error);
+  }
+
+  #reportFailure(inbound: Inbound, error: unknown): void {
     // Being shut down is not a failure: the handler was told by its signal.
     if (this.#host.signal.aborted) return;
     this.#host.report({
@@ -251,10 +297,4 @@ export class Subscriber<T extends TopicContract<Text>, Text extends string = str
       error: new HandlerError(this.filter, error),
     });
   }
-}
-
-function positive(value: number, what: string): number {
-  if (!Number.isInteger(value) || value < 1)
-    throw new RangeError(`${what} must be a whole number above 0, not ${value}`);
-  return value;
 }

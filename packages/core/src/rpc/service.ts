@@ -30,6 +30,10 @@ export interface RPCServiceOptions<Text extends string = string> {
   /** A request whose envelope has no `data`: refused, or handled as `{}` (Hummingbot 2.15+ does). Default `refuse`. */
   readonly missingData?: 'refuse' | 'empty' | undefined;
   readonly native?: NativeOptions | undefined;
+  /** How long to wait for the broker's confirmation, in milliseconds; offline, for its return. Default 30 000. */
+  readonly timeoutMs?: number | undefined;
+  /** Gives up waiting for the confirmation. A service that is there is ended by `close()`. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What a service calls for each request. Throw a {@link ServiceError} to answer with an error of your own. */
@@ -186,7 +190,7 @@ export class RPCService<R extends RpcContract<Text>, Text extends string = strin
     }
     // What cannot be answered is not executed: its sender could never know.
     this.#host.transport.names.checkReply?.(target.replyTo);
-    const identity = this.#identity(target);
+    const identity = this.#identity(inbound, target);
     if (identity !== undefined && this.#seen.repeated(identity)) {
       throw new RefusedRequestError('REPEATED_REQUEST', 'a request that came before was not executed again');
     }
@@ -195,10 +199,12 @@ export class RPCService<R extends RpcContract<Text>, Text extends string = strin
 
   /**
    * What tells one request from another: the reply address where it is new for each call, else the correlation id within
-   * it. Without either (commlib-py's AMQP client) repetitions cannot be told from calls, and all are executed.
+   * it, as with callers that use the request and response properties of MQTT 5 themselves. Without either (commlib-py's AMQP
+   * client) repetitions cannot be told from calls, and all are executed.
    */
-  #identity({ replyTo, correlationId }: ReplyTarget): string | undefined {
-    if (this.#host.transport.capabilities.correlation === 'address') return replyTo;
+  #identity(inbound: Inbound, { replyTo, correlationId }: ReplyTarget): string | undefined {
+    const byAddress = this.#host.transport.capabilities.correlation === 'address';
+    if (byAddress && (inbound.replyTo === undefined || inbound.correlationId === undefined)) return replyTo;
     return correlationId === undefined ? undefined : `${replyTo}/${correlationId}`;
   }
 
