@@ -6,8 +6,9 @@
 
 import type { ServeMode } from '../capabilities.js';
 import { FilterTree, matches } from '../names/matcher.js';
-import type { Headers, Inbound, SendOptions, Settlement, SubscribeOptions } from '../transport.js';
+import type { Headers, Inbound, IntakeCloseOptions, SendOptions, SubscribeOptions } from '../transport.js';
 import { getOrMake } from '../util/get-or-make.js';
+import { Queue } from './queue.js';
 
 /** A connection, as the broker sees it. */
 export interface BrokerClient {
@@ -22,7 +23,8 @@ export interface Consumer {
   readonly maxInFlight: number;
 }
 
-interface Stored {
+/** A message, as the broker keeps it. */
+export interface Stored {
   readonly address: string;
   readonly payload: Uint8Array;
   readonly headers: Headers | undefined;
@@ -30,95 +32,12 @@ interface Stored {
   readonly expires: number;
 }
 
-interface Queued {
-  readonly message: Stored;
-  attempt: number;
-}
-
-/** A group's messages that no member has acknowledged yet; they outlive members and connections, not the broker. */
-class Queue {
-  readonly levels: readonly string[];
-  readonly members: Consumer[] = [];
-  readonly #inFlight = new Map<Consumer, Set<Queued>>();
-  #waiting: Queued[] = [];
-  #turn = 0;
-
-  constructor(levels: readonly string[]) {
-    this.levels = levels;
-  }
-
-  push(message: Stored): void {
-    this.#waiting.push({ message, attempt: 0 });
-    this.deliver();
-  }
-
-  join(member: Consumer): void {
-    this.members.push(member);
-    this.#inFlight.set(member, new Set());
-    this.deliver();
-  }
-
-  /** What the member had in flight goes back to the front, in its order. */
-  leave(member: Consumer): void {
-    const at = this.members.indexOf(member);
-    if (at >= 0) this.members.splice(at, 1);
-    this.#waiting.unshift(...(this.#inFlight.get(member) ?? []));
-    this.#inFlight.delete(member);
-    this.deliver();
-  }
-
-  deliver(): void {
-    while (this.#waiting.length > 0) {
-      const member = this.#next();
-      if (member === undefined) return;
-      const queued = this.#waiting.shift() as Queued;
-      if (queued.message.expires <= Date.now()) continue;
-      queued.attempt++;
-      const inFlight = this.#inFlight.get(member);
-      inFlight?.add(queued);
-      const { address, payload, headers, key } = queued.message;
-      const { attempt } = queued;
-      const settle = (outcome: Settlement) => {
-        if (inFlight?.delete(queued)) this.#settle(queued, outcome);
-      };
-      queueMicrotask(() => {
-        // The member may have left meanwhile; then the message is waiting again already.
-        if (!inFlight?.has(queued)) return;
-        member.receive({
-          address,
-          payload,
-          headers,
-          key,
-          retained: false,
-          redelivered: attempt > 1,
-          attempt,
-          settle,
-        });
-      });
-    }
-  }
-
-  #settle(queued: Queued, outcome: Settlement): void {
-    if (outcome === 'nack') this.#waiting.unshift(queued);
-    else if (typeof outcome === 'object') {
-      setTimeout(() => {
-        this.#waiting.unshift(queued);
-        this.deliver();
-      }, outcome.retryInMs);
-    }
-    this.deliver();
-  }
-
-  #next(): Consumer | undefined {
-    for (let i = 0; i < this.members.length; i++) {
-      const member = this.members[(this.#turn + i) % this.members.length] as Consumer;
-      if ((this.#inFlight.get(member)?.size ?? 0) < member.maxInFlight) {
-        this.#turn = (this.#turn + i + 1) % this.members.length;
-        return member;
-      }
-    }
-    return undefined;
-  }
+/** A consumer that is attached, and how it goes. */
+export interface Attachment {
+  /** In good order; see {@link Intake.close}. */
+  close(options?: IntakeCloseOptions): Promise<void>;
+  /** Its connection is gone. */
+  drop(): void;
 }
 
 interface Sharing {
@@ -223,7 +142,7 @@ export class MemoryBroker {
   }
 
   /** @internal */
-  subscribe(filter: string, options: SubscribeOptions, consumer: Consumer): () => void {
+  subscribe(filter: string, options: SubscribeOptions, consumer: Consumer): Attachment {
     const levels = filter.split('/');
     if (options.delivery === 'at-least-once')
       return this.#joinQueue(`${options.group}\0${filter}`, levels, consumer);
@@ -232,11 +151,11 @@ export class MemoryBroker {
     for (const [address, message] of this.#retained) {
       if (message.expires > Date.now() && matches(levels, address.split('/'))) hand(consumer, message, true);
     }
-    return () => this.#subscriptions.delete(levels, consumer);
+    return detachable(() => this.#subscriptions.delete(levels, consumer));
   }
 
   /** @internal */
-  serve(address: string, mode: ServeMode, consumer: Consumer): () => void {
+  serve(address: string, mode: ServeMode, consumer: Consumer): Attachment {
     const service = getOrMake(this.#services, address, () => ({
       copying: [],
       competing: { members: [], turn: 0 },
@@ -245,10 +164,10 @@ export class MemoryBroker {
     members.push(consumer);
     const message = this.#retained.get(address);
     if (message) hand(consumer, message, true);
-    return () => {
+    return detachable(() => {
       remove(members, consumer);
       if (service.copying.length + service.competing.members.length === 0) this.#services.delete(address);
-    };
+    });
   }
 
   #serving(address: string): readonly Consumer[] {
@@ -259,12 +178,12 @@ export class MemoryBroker {
   }
 
   /** @internal */
-  openInbox(address: string, consumer: Consumer): () => void {
+  openInbox(address: string, consumer: Consumer): Attachment {
     this.#inboxes.set(address, consumer);
-    return () => this.#inboxes.delete(address);
+    return detachable(() => this.#inboxes.delete(address));
   }
 
-  #joinGroup(id: string, levels: readonly string[], consumer: Consumer): () => void {
+  #joinGroup(id: string, levels: readonly string[], consumer: Consumer): Attachment {
     let sharing = this.#sharings.get(id);
     if (sharing === undefined) {
       sharing = { members: [], turn: 0 };
@@ -272,24 +191,38 @@ export class MemoryBroker {
       this.#groups.add(levels, sharing);
     }
     sharing.members.push(consumer);
-    return () => {
+    return detachable(() => {
       remove(sharing.members, consumer);
       if (sharing.members.length > 0) return;
       this.#sharings.delete(id);
       this.#groups.delete(levels, sharing);
-    };
+    });
   }
 
-  #joinQueue(id: string, levels: readonly string[], consumer: Consumer): () => void {
+  #joinQueue(id: string, levels: readonly string[], consumer: Consumer): Attachment {
     let queue = this.#queues.get(id);
     if (queue === undefined) {
       queue = new Queue(levels);
       this.#queues.set(id, queue);
       this.#queueTree.add(levels, queue);
     }
-    queue.join(consumer);
-    return () => queue.leave(consumer);
+    const joined = queue;
+    const membership = joined.join(consumer);
+    return {
+      drop: membership.drop,
+      close: async ({ forget } = {}) => {
+        await membership.close();
+        if (!forget || !joined.memberless) return;
+        this.#queues.delete(id);
+        this.#queueTree.delete(levels, joined);
+      },
+    };
   }
+}
+
+/** What holds nothing to be settled goes at once, in good order or not. */
+function detachable(detach: () => void): Attachment {
+  return { close: async () => detach(), drop: detach };
 }
 
 function hand(consumer: Consumer | undefined, message: Stored, retained: boolean): void {

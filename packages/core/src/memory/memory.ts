@@ -1,6 +1,7 @@
 /** The in-memory transport: the test double with the real semantics. */
 import { BOTH, type Capabilities } from '../capabilities.js';
 import {
+  AbortedError,
   BufferFullError,
   ClosedError,
   ConnectionError,
@@ -23,9 +24,9 @@ import type {
   SubscribeOptions,
   Transport,
 } from '../transport.js';
-import { type Deferred, deferred } from '../util/deferred.js';
+import { onAbort } from '../util/on-abort.js';
 import { randomHex } from '../util/random.js';
-import { type BrokerClient, type Consumer, MemoryBroker } from './broker.js';
+import { type Attachment, type BrokerClient, type Consumer, MemoryBroker } from './broker.js';
 
 /** Options of {@link memory}. */
 export interface MemoryOptions {
@@ -71,7 +72,14 @@ const capabilities: Capabilities = {
 };
 
 /** What is there again after every reconnect. */
-type Attach = () => () => void;
+type Attach = () => Attachment;
+
+/** A message that waits for the broker to be back. */
+interface Unsent {
+  readonly send: () => void;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
 
 class MemoryTransport implements Transport, BrokerClient {
   readonly protocol = 'memory';
@@ -80,8 +88,11 @@ class MemoryTransport implements Transport, BrokerClient {
   readonly #broker: MemoryBroker;
   readonly #maxBuffered: number;
   readonly #supervisor: Supervisor;
-  readonly #attached = new Map<Attach, () => void>();
-  readonly #outbox: { send: () => void; done: Deferred<void> }[] = [];
+  /** Attached to the broker, unless the connection is down. */
+  readonly #attached = new Map<Attach, Attachment | undefined>();
+  /** Closed, and not done with settling. */
+  readonly #leaving = new Set<Attachment>();
+  readonly #outbox = new Set<Unsent>();
 
   constructor(options: MemoryOptions) {
     this.#broker = options.broker ?? new MemoryBroker();
@@ -105,7 +116,8 @@ class MemoryTransport implements Transport, BrokerClient {
     this.#supervisor.close();
     this.#detachAll();
     this.#broker.detach(this);
-    for (const { done } of this.#outbox.splice(0)) done.reject(new ClosedError('the in-memory connection'));
+    for (const { reject } of this.#outbox) reject(new ClosedError('the in-memory connection'));
+    this.#outbox.clear();
   }
 
   lost(): void {
@@ -113,16 +125,26 @@ class MemoryTransport implements Transport, BrokerClient {
     this.#supervisor.lost(new ConnectionError('CONNECTION_LOST', 'the in-memory broker went away'));
   }
 
-  async publish(address: string, payload: Uint8Array, options?: SendOptions): Promise<void> {
+  async publish(address: string, payload: Uint8Array, options: SendOptions = {}): Promise<void> {
     this.#assertOpen();
+    const { signal, delivery } = options;
+    if (signal?.aborted) throw new AbortedError(`publishing on ${address}`, signal.reason);
     const send = () => this.#broker.publish(address, payload, options);
     if (this.#supervisor.ready) return send();
-    if (options?.delivery !== 'at-least-once') throw new NotConnectedError();
-    if (this.#outbox.length >= this.#maxBuffered)
+    if (delivery !== 'at-least-once') throw new NotConnectedError();
+    if (this.#outbox.size >= this.#maxBuffered)
       throw new BufferFullError('the buffer of unsent messages', this.#maxBuffered);
-    const done = deferred<void>();
-    this.#outbox.push({ send, done });
-    return done.promise;
+    let stop: (() => void) | undefined;
+    const sent = new Promise<void>((resolve, reject) => {
+      const unsent: Unsent = { send, resolve, reject };
+      this.#outbox.add(unsent);
+      if (signal === undefined) return;
+      stop = onAbort(signal, () => {
+        this.#outbox.delete(unsent);
+        reject(new AbortedError(`publishing on ${address}`, signal.reason));
+      });
+    });
+    return sent.finally(() => stop?.());
   }
 
   async subscribe(
@@ -130,8 +152,9 @@ class MemoryTransport implements Transport, BrokerClient {
     options: SubscribeOptions,
     onMessage: (message: Inbound) => void,
   ): Promise<Intake> {
-    const consumer: Consumer = { receive: onMessage, maxInFlight: options.maxInFlight };
-    return this.#attach(() => this.#broker.subscribe(filter, options, consumer));
+    return this.#intake(onMessage, options.maxInFlight, (consumer) =>
+      this.#broker.subscribe(filter, options, consumer),
+    );
   }
 
   async serve(
@@ -139,14 +162,16 @@ class MemoryTransport implements Transport, BrokerClient {
     options: ServeOptions,
     onRequest: (request: Inbound) => void,
   ): Promise<Intake> {
-    const consumer: Consumer = { receive: onRequest, maxInFlight: options.maxInFlight };
-    return this.#attach(() => this.#broker.serve(address, options.mode ?? 'compete', consumer));
+    return this.#intake(onRequest, options.maxInFlight, (consumer) =>
+      this.#broker.serve(address, options.mode ?? 'compete', consumer),
+    );
   }
 
   async openInbox(options: InboxOptions, onReply: (message: Inbound) => void): Promise<Inbox> {
     const address = `${options.prefix === undefined ? '' : `${options.prefix}/`}rpc-${randomHex()}`;
-    const consumer: Consumer = { receive: onReply, maxInFlight: Number.POSITIVE_INFINITY };
-    const intake = this.#attach(() => this.#broker.openInbox(address, consumer));
+    const intake = this.#intake(onReply, Number.POSITIVE_INFINITY, (consumer) =>
+      this.#broker.openInbox(address, consumer),
+    );
     let calls = 0;
     return {
       claim: () => ({ replyTo: address, correlationId: String(++calls) }),
@@ -168,28 +193,48 @@ class MemoryTransport implements Transport, BrokerClient {
     if (!this.#broker.up) throw new ConnectionError('CONNECTION_REFUSED', 'the in-memory broker is down');
     this.#broker.attach(this);
     for (const attach of this.#attached.keys()) this.#attached.set(attach, attach());
-    for (const { send, done } of this.#outbox.splice(0)) {
+    for (const { send, resolve } of this.#outbox) {
       send();
-      done.resolve();
+      resolve();
     }
+    this.#outbox.clear();
   }
 
-  #attach(attach: Attach): Intake {
+  #intake(
+    receive: (message: Inbound) => void,
+    maxInFlight: number,
+    attach: (consumer: Consumer) => Attachment,
+  ): Intake {
     this.#assertOpen();
-    this.#attached.set(attach, this.#supervisor.ready ? attach() : () => {});
+    let open = true;
+    const consumer: Consumer = {
+      // A message may be under way when the intake is closed.
+      receive: (message) => {
+        if (open) receive(message);
+      },
+      maxInFlight,
+    };
+    const attachment = () => attach(consumer);
+    this.#attached.set(attachment, this.#supervisor.ready ? attachment() : undefined);
     return {
-      close: async () => {
-        this.#attached.get(attach)?.();
-        this.#attached.delete(attach);
+      close: async (options) => {
+        open = false;
+        const attached = this.#attached.get(attachment);
+        this.#attached.delete(attachment);
+        if (attached === undefined) return;
+        this.#leaving.add(attached);
+        await attached.close(options);
+        this.#leaving.delete(attached);
       },
     };
   }
 
   #detachAll(): void {
-    for (const [attach, detach] of this.#attached) {
-      detach();
-      this.#attached.set(attach, () => {});
+    for (const [attach, attachment] of this.#attached) {
+      attachment?.drop();
+      this.#attached.set(attach, undefined);
     }
+    for (const attachment of this.#leaving) attachment.drop();
   }
 
   #assertOpen(): void {
