@@ -6,12 +6,20 @@ test('JSON is what JSON.parse reads back, for any JSON value', () => {
   fc.assert(fc.property(fc.jsonValue(), (value) => toJson(value) === JSON.stringify(value)));
 });
 
+test('JSON has nothing in it that a terminal obeys, and loses nothing by that', () => {
+  const hostile = '\u001b[31m\u009b2J\u202e\u007f';
+  expect(toJson(hostile)).toBe('"\\u001b[31m\\u009b2J\\u202e\\u007f"');
+  expect(JSON.parse(toJson(hostile))).toBe(hostile);
+});
+
 test('what JSON has no word for', () => {
   expect(toJson({ a: Number.NaN, b: [Number.POSITIVE_INFINITY], c: 2n ** 70n, d: undefined })).toBe(
     '{"a":null,"b":[null],"c":1180591620717411303424}',
   );
   expect(toJson(undefined)).toBe('null');
-  expect(toJson({ at: new Date(0) })).toBe('{"at":"1970-01-01T00:00:00.000Z"}');
+  expect(toJson({ at: new Date(0), no: new Date(1e300) })).toBe(
+    '{"at":"1970-01-01T00:00:00.000Z","no":null}',
+  );
 });
 
 test('no text from outside moves the cursor, changes the colour or turns the line round', () => {

@@ -29,15 +29,18 @@ export function clip(text: string, length: number): string {
 }
 
 /**
- * JSON on one line, as every JSON reader takes it: numbers that are not finite become `null`, a `bigint` its digits.
+ * JSON on one line, as every JSON reader takes it: numbers that are not finite become `null`, a `bigint` its digits. What
+ * a terminal might obey is escaped, which changes nothing for a reader.
  */
 export function toJson(value: unknown): string {
-  return decoder.decode(codec.encode(finite(value ?? null)));
+  const text = decoder.decode(codec.encode(finite(value ?? null)));
+  return text.replace(UNSAFE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 function finite(value: unknown): unknown {
   if (typeof value === 'number') return Number.isFinite(value) ? value : null;
-  if (value instanceof Date) return value.toISOString();
+  // A time beyond what a Date can hold: whoever sent it wanted something else than to tell the time.
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
   if (Array.isArray(value)) return value.map(finite);
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, finite(item)]));

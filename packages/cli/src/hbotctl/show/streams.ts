@@ -40,9 +40,12 @@ const views: Readonly<
   Record<StreamName, (bot: HbotClient, show: (data: unknown, words: Words) => void) => Promise<unknown>>
 > = {
   hb: (bot, show) =>
-    bot.heartbeats((beat) =>
-      show(beat, { text: `alive, sent ${heartbeatTime(beat).toISOString()}`, tone: 'note' }),
-    ),
+    bot.heartbeats((beat) => {
+      const sent = heartbeatTime(beat);
+      // A bot may write any number.
+      const when = Number.isNaN(sent.getTime()) ? `at an impossible time (${beat.ts})` : sent.toISOString();
+      show(beat, { text: `alive, sent ${when}`, tone: 'note' });
+    }),
   events: (bot, show) => bot.events((event) => show(event, eventWords(event))),
   notify: (bot, show) => bot.notifications((notification) => show(notification, plain(notification.msg))),
   log: (bot, show) => bot.logs((record) => show(record, logWords(record))),
