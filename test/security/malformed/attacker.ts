@@ -5,6 +5,7 @@ import { connectAsync, type IClientPublishOptions, type MqttClient } from 'mqtt'
 export interface Seen {
   readonly topic: string;
   readonly payload: string;
+  readonly correlationData: Buffer | undefined;
 }
 
 /** A raw connection that hears everything its broker lets it hear. */
@@ -15,7 +16,10 @@ export class Attacker implements AsyncDisposable {
 
   private constructor(client: MqttClient) {
     this.#client = client;
-    client.on('message', (topic, payload) => this.seen.push({ topic, payload: payload.toString('utf8') }));
+    client.on('message', (topic, payload, { properties }) => {
+      const { correlationData } = properties ?? {};
+      this.seen.push({ topic, payload: payload.toString('utf8'), correlationData });
+    });
   }
 
   static async at(url: string): Promise<Attacker> {

@@ -100,6 +100,46 @@ describeOn(
       });
     });
 
+    test('reply addresses and correlation of MQTT 5: hostile ones are refused, others answered', async () => {
+      const topic = 'hbot/b/status';
+      const plain = bytes('{"header":{},"data":{}}');
+      const correlationData = Buffer.from([0, 0xff, 0xfe, 0x80, 0x31]);
+      const answered = async (responseTopic: string, correlation: Buffer | undefined) => {
+        const before = attacker.on(responseTopic).length;
+        const properties = { responseTopic, ...(correlation && { correlationData: correlation }) };
+        await attacker.send(topic, plain, { properties });
+        return until(() => attacker.on(responseTopic)[before], { what: `the answer on ${responseTopic}` });
+      };
+      expect(await answered('hbot/evil/five', correlationData)).toMatchObject({ correlationData });
+      // One address for many calls is right here, as long as their correlation differs.
+      expect(await answered('hbot/evil/five', Buffer.from('2'))).toMatchObject({
+        correlationData: Buffer.from('2'),
+      });
+      expect(await answered('hbot/evil/none', undefined)).toMatchObject({ correlationData: undefined });
+      expect(bot.ran).toEqual(['status', 'status', 'status']);
+      const again = (responseTopic: string, correlation = correlationData) =>
+        attacker.send(topic, plain, { properties: { responseTopic, correlationData: correlation } });
+      await again('hbot/evil/five');
+      await again('hbot/evil/five', Buffer.from('2'));
+      await attacker.send(topic, plain, { properties: { responseTopic: 'hbot/evil/none' } });
+      expect(await bot.reported(3)).toEqual(Array(3).fill(`dropped ${topic} REPEATED_REQUEST`));
+      await again('$SYS/broker/load');
+      await again('a/'.repeat(150));
+      expect((await bot.reported(5)).slice(3)).toEqual(Array(2).fill(`dropped ${topic} INVALID_NAME`));
+      // The properties come before the envelope.
+      const hostile = bytes(request('hbot/#', '{}'));
+      await attacker.send(topic, hostile, { properties: { responseTopic: 'hbot/evil/properties' } });
+      await until(() => attacker.on('hbot/evil/properties').length === 1, { what: 'the answer' });
+      const strange = {
+        userProperties: { __proto__: 'x', constructor: ['a', 'b'], '': '' },
+        contentType: 'x',
+      };
+      await attacker.send(topic, bytes(request('hbot/evil/strange', '{}')), { properties: strange });
+      await until(() => attacker.on('hbot/evil/strange').length === 1, { what: 'the answer' });
+      await allCommandsWork();
+      expect(reports(bot.events)).toHaveLength(5);
+    });
+
     test('answers that would be requests again make no circle', async () => {
       const circle = (reply: string) => bytes(request(reply, goodData.status));
       // The answer to `status` goes to `start`, whose data it is not.
