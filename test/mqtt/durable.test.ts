@@ -9,7 +9,7 @@ import {
   until,
 } from '../brokers/index.js';
 import { startProxy, through } from '../faults/proxy.js';
-import { bytes, connected, rejection, text, unique } from './links.js';
+import { bytes, connected, rejection, settles, text, unique } from './links.js';
 
 const durable = (group: string, maxInFlight = 100): SubscribeOptions => ({
   delivery: 'at-least-once',
@@ -222,6 +222,60 @@ describeOn(
       await until(() => more.length > 1, { what: 'a new one' });
       expect(more).toEqual(['next', 'new']);
       await third.close({ forget: true });
+    });
+
+    test('one of several members leaves: it too waits for its handler', async () => {
+      await using link = await connected(broker.url);
+      const topic = unique();
+      const group = unique();
+      const held: Inbound[] = [];
+      const hold = (message: Inbound) => held.push(message);
+      const a = await link.transport.subscribe(topic, durable(group), hold);
+      const b = await link.transport.subscribe(topic, durable(group), hold);
+      for (const one of ['x', 'y']) await link.transport.publish(topic, bytes(one), surely);
+      await until(() => held.length === 2, { what: 'one for each' });
+      const closing = a.close();
+      expect(await settles(closing, 100)).toBe(false);
+      for (const message of held) message.settle?.('ack');
+      await closing;
+      await b.close({ forget: true });
+    });
+
+    test('a handler that never finishes keeps neither the transport nor its connection open', async () => {
+      await using proxy = await startProxy(broker.port);
+      const link = await connected(through(proxy, broker.url));
+      const topic = unique();
+      let got = false;
+      const intake = await link.transport.subscribe(topic, durable(unique()), () => {
+        got = true;
+      });
+      await link.transport.publish(topic, bytes('x'), surely);
+      await until(() => got, { what: 'the message' });
+      const closing = intake.close();
+      await link.transport.close({ deadlineMs: 300 });
+      await closing;
+      await until(() => proxy.open === 0, { what: 'every connection closed' });
+    });
+
+    test('left and joined again at once: one session, nothing lost', async () => {
+      await using link = await connected(broker.url);
+      const topic = unique();
+      const group = unique();
+      const got = new Set<string>();
+      const handle = (message: Inbound) => {
+        got.add(text(message));
+        message.settle?.('ack');
+      };
+      let intake = await link.transport.subscribe(topic, durable(group), handle);
+      for (let i = 0; i < 20; i++) {
+        const closing = intake.close();
+        intake = await link.transport.subscribe(topic, durable(group), handle);
+        await closing;
+        await link.transport.publish(topic, bytes(String(i)), surely);
+      }
+      await until(() => got.size === 20, { what: 'all messages' });
+      expect(link.events.filter((event) => event.type === 'dropped')).toEqual([]);
+      await intake.close({ forget: true });
     });
 
     test('a group is required, and quality of service 1', async () => {

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { describeOn, startMosquitto, until } from '../brokers/index.js';
 import { startProxy, through } from '../faults/proxy.js';
 import { bytes, connected, lossy, rejection, settles, text, unique } from './links.js';
@@ -112,6 +112,22 @@ describeOn(
       expect(Date.now() - start).toBeLessThan(1500);
       expect(await pending).toMatchObject({ code: 'CLOSED' });
       expect(await settles(subscribing, 1000)).toBe(true);
+    });
+
+    test('closing while the clock is put back: still in time', async () => {
+      await using broker = await startMosquitto({ own: true });
+      await using proxy = await startProxy(broker.port);
+      const link = await connected(through(proxy, broker.url));
+      proxy.pause();
+      const pending = rejection(link.transport.publish('a', bytes('x'), { delivery: 'at-least-once' }));
+      const closing = link.transport.close({ deadlineMs: 300 });
+      const clock = vi.spyOn(Date, 'now').mockReturnValue(0);
+      try {
+        expect(await settles(closing, 2000)).toBe(true);
+      } finally {
+        clock.mockRestore();
+      }
+      expect(await pending).toMatchObject({ code: 'CLOSED' });
     });
 
     test('closing flushes what was accepted', async () => {

@@ -208,6 +208,12 @@ describeOn(
       await using five = await connected(broker.url);
       const refused = rejection(five.transport.publish('a', large, { delivery: 'at-least-once' }));
       expect(await refused).toMatchObject({ code: 'UNSUPPORTED' });
+      const headers = { much: 'x'.repeat(3000) };
+      expect(await rejection(five.transport.publish('a', bytes('x'), { headers }))).toMatchObject({
+        code: 'UNSUPPORTED',
+      });
+      // Up to the limit it goes.
+      await five.transport.publish('a'.repeat(400), new Uint8Array(1500), { delivery: 'at-least-once' });
       expect(five.states()).toEqual(['connecting', 'ready']);
       await using three = await connected(broker.url, { version: 4, backoff: { minMs: 1, maxMs: 5 } });
       const lost = await rejection(three.transport.publish('a', large, { delivery: 'at-least-once' }));

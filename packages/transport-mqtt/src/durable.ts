@@ -14,17 +14,20 @@ export class DurableSessions {
     this.#onEvent = onEvent;
   }
 
-  join(key: DurableKey, version: 5 | 4, onMessage: (message: Inbound) => void): Promise<Intake> {
+  async join(key: DurableKey, version: 5 | 4, onMessage: (message: Inbound) => void): Promise<Intake> {
     const name = `${key.group}/${key.filter}`;
     let session = this.#sessions.get(name);
+    while (session?.closing) {
+      // Two connections of one session would end each other.
+      await session.closing.catch(() => {});
+      if (this.#sessions.get(name) === session) this.#sessions.delete(name);
+      session = this.#sessions.get(name);
+    }
     if (session === undefined || session.ended) {
       session = new DurableSession({ ...key, config: this.#config, version, onEvent: this.#onEvent });
       this.#sessions.set(name, session);
     }
-    const joined = session;
-    return session.join(onMessage, () => {
-      if (this.#sessions.get(name) === joined) this.#sessions.delete(name);
-    });
+    return session.join(onMessage);
   }
 
   async end(deadlineMs: number): Promise<void> {

@@ -30,7 +30,6 @@ export class Flow<T> {
   readonly #paused = new Set<ReturnType<typeof setTimeout>>();
   #unsettled = 0;
   #stopped = false;
-  #idle: (() => void)[] = [];
 
   constructor(maxInFlight: number, deliver: Deliver<T>) {
     this.#maxInFlight = Math.max(1, maxInFlight);
@@ -59,13 +58,6 @@ export class Flow<T> {
     this.stop();
     this.#held = [];
     this.#unsettled = 0;
-    this.#reportIdle();
-  }
-
-  /** Resolves when everything delivered is settled. */
-  idle(): Promise<void> {
-    if (this.#unsettled === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#idle.push(resolve));
   }
 
   #next(): void {
@@ -89,10 +81,9 @@ export class Flow<T> {
       held.done = true;
       this.#acknowledge();
     } else {
-      this.#deliverAgain(held, outcome === 'nack' ? PAUSE_AFTER_NACK_MS : outcome.retryInMs);
+      this.#deliverAgain(held, outcome === 'nack' ? PAUSE_AFTER_NACK_MS : timerMs(outcome.retryInMs));
     }
     this.#next();
-    this.#reportIdle();
   }
 
   #acknowledge(): void {
@@ -109,9 +100,11 @@ export class Flow<T> {
     }, inMs);
     this.#paused.add(timer);
   }
+}
 
-  #reportIdle(): void {
-    if (this.#unsettled > 0) return;
-    for (const done of this.#idle.splice(0)) done();
-  }
+/** A longer timer fires at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+function timerMs(wanted: number): number {
+  return Math.min(Math.max(0, wanted), LONGEST_TIMER_MS) || 0;
 }

@@ -167,7 +167,7 @@ class MqttTransport implements Transport {
   }
 
   close({ deadlineMs }: { readonly deadlineMs: number }): Promise<void> {
-    this.#closing ??= this.#close(Date.now() + deadlineMs);
+    this.#closing ??= this.#close(performance.now() + deadlineMs);
     return this.#closing;
   }
 
@@ -269,7 +269,7 @@ class MqttTransport implements Transport {
   }
 
   async #close(end: number): Promise<void> {
-    const left = () => Math.max(0, end - Date.now());
+    const left = () => Math.max(0, end - performance.now());
     const { state } = this.status;
     this.#sender.stop();
     if (state === 'ready' || state === 'reconnecting') await within(left(), this.#sender.flushed());

@@ -52,6 +52,25 @@ describe('the broker URL', () => {
     );
   });
 
+  test.for([
+    'mqtt://bot:12/34x@host:1883',
+    'mqtt://bot:1234#x@broker',
+    'mqtt://bot:12?x@broker',
+    'ws://bot:12#34@host:9001/mqtt',
+    'ws://bot:12/34@host:9001/mqtt',
+    'bot:1234@host',
+    'mqtt://host/topic12',
+  ])('%s: not taken for another host, and not shown', (url) => {
+    let error: unknown;
+    try {
+      resolveOptions(url, {});
+    } catch (caught) {
+      error = caught;
+    }
+    expect(error).toMatchObject({ code: 'UNSUPPORTED' });
+    expect(String(error) + JSON.stringify(error)).not.toMatch(/12|bot/);
+  });
+
   test('certificates and a URL without TLS contradict each other', () => {
     for (const protocol of ['mqtt', 'ws']) {
       expect(() => resolveOptions(`${protocol}://h`, { tls: { ca: 'x' } })).toThrow(`${protocol}s://`);

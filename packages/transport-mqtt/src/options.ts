@@ -94,17 +94,20 @@ const PORTS: Readonly<Record<MqttProtocol, number>> = { mqtt: 1883, mqtts: 8883,
 
 /** @throws `UnsupportedError` for a URL that is none, of another protocol, or that contradicts `tls`; the URL itself is never shown. */
 export function resolveOptions(url: string, options: MqttOptions): MqttConfig {
-  if (!URL.canParse(url)) throw new UnsupportedError('the broker URL', 'it must look like mqtt://host:1883');
+  // Whatever is wrong with it, the URL is not shown: any part of it may be a piece of the password.
+  const wrong = (reason: string) => new UnsupportedError('the broker URL', reason);
+  if (!URL.canParse(url)) throw wrong('it must look like mqtt://host:1883');
   const parsed = new URL(url);
   const protocol = parsed.protocol.slice(0, -1);
-  if (!isProtocol(protocol)) {
-    throw new UnsupportedError(
-      `the protocol ${protocol}`,
-      'a broker URL begins with mqtt://, mqtts://, ws:// or wss://',
-    );
-  }
+  if (!isProtocol(protocol)) throw wrong('it must begin with mqtt://, mqtts://, ws:// or wss://');
   const host = parsed.hostname.replace(/^\[(.*)\]$/, '$1');
-  if (host === '') throw new UnsupportedError('the broker URL', 'it names no host');
+  if (host === '') throw wrong('it names no host');
+  const path = `${parsed.pathname}${parsed.search}`;
+  const web = protocol === 'ws' || protocol === 'wss';
+  // A / ? or # in a password ends the host too early, and what follows looks like a path.
+  if (parsed.hash !== '' || path.includes('@') || (!web && path !== '' && path !== '/')) {
+    throw wrong('something follows the host; in a password / ? # and @ must be written %2F %3F %23 and %40');
+  }
   const { ca, cert, key } = options.tls ?? {};
   // mqtt.js would turn to TLS silently, or leave it out silently.
   if ((ca ?? cert ?? key) !== undefined && (protocol === 'mqtt' || protocol === 'ws')) {
@@ -117,7 +120,7 @@ export function resolveOptions(url: string, options: MqttOptions): MqttConfig {
     protocol,
     host,
     port,
-    path: protocol === 'ws' || protocol === 'wss' ? `${parsed.pathname || '/'}${parsed.search}` : '',
+    path: web ? path || '/' : '',
     // MQTT 3.1.1 allows no password without a user name.
     username: options.username ?? decode(parsed.username) ?? (password === undefined ? undefined : ''),
     password,

@@ -91,12 +91,12 @@ export class Sender {
     try {
       const topic = replyTopic(target.replyTo);
       const link = this.#ready();
-      const refused = tooLarge(link, topic, payload);
-      if (refused) throw refused;
       // Only a request that named its reply topic the MQTT 5 way expects its correlation data back.
       const native = link.version === 5 && request.replyTo !== undefined ? target.correlationId : undefined;
       const properties =
         native === undefined ? undefined : { correlationData: asBuffer(toCorrelationData(native)) };
+      const refused = tooLarge(link, topic, payload, properties);
+      if (refused) throw refused;
       if (link.limits.maximumQoS === 0) return link.send(topic, payload, { ...PLAIN, properties });
       return this.#outbox.add(topic, payload, properties ? { ...CONFIRMED, properties } : CONFIRMED, false);
     } catch (error) {
@@ -117,7 +117,7 @@ export class Sender {
       const { error, later } = this.#offline();
       if (!keep || !later) throw error;
     }
-    const refused = known && tooLarge(known, address, payload);
+    const refused = known && tooLarge(known, address, payload, packet.properties);
     if (refused) throw refused;
     const { signal } = options;
     if (signal?.aborted) throw new AbortedError(`publishing to ${address}`, signal.reason);

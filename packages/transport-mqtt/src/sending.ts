@@ -62,11 +62,34 @@ function expirySeconds(ms: number): number {
 }
 
 /** Why a message is too large for the broker, which would end the connection over it; otherwise undefined. */
-export function tooLarge(link: Link, topic: string, payload: Uint8Array): CommlibError | undefined {
+export function tooLarge(
+  link: Link,
+  topic: string,
+  payload: Uint8Array,
+  properties?: IClientPublishOptions['properties'],
+): CommlibError | undefined {
   const limit = link.limits.maximumPacketSize;
-  if (payload.length + topic.length * 3 + OVERHEAD <= limit) return undefined;
+  // A UTF-16 unit is at most three bytes of UTF-8: measured only when that could be too much.
+  if (properties === undefined && payload.length + topic.length * 3 + OVERHEAD <= limit) return undefined;
+  const size = payload.length + utf8Length(topic) + OVERHEAD + propertiesLength(properties);
+  if (size <= limit) return undefined;
   return new UnsupportedError(
-    `a message of ${payload.length} bytes to ${topic}`,
+    `a message of ${size} bytes to ${topic}`,
     `the broker takes packets of up to ${limit} bytes`,
   );
+}
+
+function propertiesLength(properties: IClientPublishOptions['properties']): number {
+  let length = 0;
+  for (const [name, value] of Object.entries(properties?.userProperties ?? {})) {
+    // An identifier, and each text with its length (MQTT 5 §3.3.2.3.7).
+    length += 5 + utf8Length(name) + utf8Length(String(value));
+  }
+  if (properties?.messageExpiryInterval !== undefined) length += 5;
+  if (properties?.correlationData !== undefined) length += 3 + properties.correlationData.length;
+  return length;
+}
+
+function utf8Length(text: string): number {
+  return new TextEncoder().encode(text).length;
 }

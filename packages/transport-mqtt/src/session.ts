@@ -10,7 +10,6 @@ import {
   ConnectionError,
   type Inbound,
   type Intake,
-  type IntakeCloseOptions,
   NotConnectedError,
   Supervisor,
   type TransportEvent,
@@ -51,12 +50,16 @@ export class DurableSession {
   readonly #takeover: Takeover;
   readonly #supervisor: Supervisor;
   /** Members here take turns. */
-  readonly #members: ((message: Inbound) => void)[] = [];
+  readonly #members: Member[] = [];
+  /** Members, and those that are leaving and still have messages. */
+  readonly #present = new Set<Member>();
   #link: Link | undefined;
   #flow: Flow<IPublishPacket> | undefined;
   #started: Promise<void> | undefined;
   /** The broker took the subscription once: a refusal may pass, then. */
   #established = false;
+  #forget = false;
+  #closing: Promise<void> | undefined;
 
   constructor(options: DurableOptions) {
     this.#options = options;
@@ -74,36 +77,36 @@ export class DurableSession {
     return this.#supervisor.status.state === 'closed';
   }
 
-  /** Resolves when the broker holds the session and the subscription. `left` is called when the last member has gone. */
-  async join(onMessage: (message: Inbound) => void, left: () => void): Promise<Intake> {
-    this.#members.push(onMessage);
-    const leave = () => {
-      const at = this.#members.indexOf(onMessage);
-      if (at >= 0) this.#members.splice(at, 1);
-      if (this.#members.length > 0) return false;
-      left();
-      return true;
-    };
+  /** The last member is leaving: settles when it has. */
+  get closing(): Promise<void> | undefined {
+    return this.#closing;
+  }
+
+  /** Resolves when the broker holds the session and the subscription. */
+  async join(onMessage: (message: Inbound) => void): Promise<Intake> {
+    const member = new Member(onMessage);
+    this.#members.push(member);
+    this.#present.add(member);
     try {
       this.#started ??= this.#start();
       await this.#started;
     } catch (error) {
-      leave();
+      this.#remove(member);
+      this.#present.delete(member);
       throw error;
     }
-    let closing: Promise<void> | undefined;
+    let leaving: Promise<void> | undefined;
     return {
       close: (options) => {
-        closing ??= leave() ? this.#close(options) : Promise.resolve();
-        return closing;
+        leaving ??= this.#leave(member, options?.forget === true);
+        return leaving;
       },
     };
   }
 
   /** Ends the connection and leaves the session to the broker; what is unsettled will be delivered again. */
   async end(deadlineMs: number): Promise<void> {
-    this.#flow?.stop();
-    this.#flow?.discard();
+    this.#discard();
     const link = this.#link;
     this.#link = undefined;
     await link?.close(deadlineMs);
@@ -147,7 +150,7 @@ export class DurableSession {
         flow.arrived(packet, id === undefined ? undefined : () => link.acknowledge(id));
       },
       onEnd: (_link, error) => {
-        flow.discard();
+        this.#discard();
         this.#link = undefined;
         this.#supervisor.lost(this.#takeover.judge(error));
       },
@@ -177,27 +180,91 @@ export class DurableSession {
     if (next === undefined) return;
     this.#members.push(next);
     const message = toInbound(packet);
-    next({ ...message, redelivered: message.redelivered || again, settle });
+    next.deliver({ ...message, redelivered: message.redelivered || again, settle });
   }
 
-  async #close({ forget }: IntakeCloseOptions = {}): Promise<void> {
-    const { config } = this.#options;
+  /** What was not acknowledged goes back to the broker, and whoever waited for it need not. */
+  #discard(): void {
+    this.#flow?.discard();
+    for (const member of this.#present) member.discard();
+  }
+
+  #remove(member: Member): void {
+    const at = this.#members.indexOf(member);
+    if (at >= 0) this.#members.splice(at, 1);
+  }
+
+  #leave(member: Member, forget: boolean): Promise<void> {
+    this.#remove(member);
+    this.#forget ||= forget;
+    if (this.#members.length > 0) return this.#settled(member);
     this.#flow?.stop();
-    if (this.#link) await this.#flow?.idle();
+    const all = [...this.#present].map((one) => this.#settled(one));
+    this.#closing = Promise.all(all).then(() => this.#close());
+    return this.#closing;
+  }
+
+  async #settled(member: Member): Promise<void> {
+    if (this.#link) await member.idle();
+    this.#present.delete(member);
+  }
+
+  async #close(): Promise<void> {
+    const { config, group } = this.#options;
     const online = this.#link !== undefined;
     await this.end(config.connectTimeoutMs);
-    if (!forget) return;
-    if (!online)
-      throw new NotConnectedError(
-        `not connected to ${config.target}: the group ${this.#options.group} is still there`,
-      );
+    if (!this.#forget) return;
+    if (!online) {
+      throw new NotConnectedError(`not connected to ${config.target}: the group ${group} is still there`);
+    }
     // A clean start under the same id makes the broker throw the session away, in both versions.
-    const clean = await connectLink(config, this.#negotiation, AbortSignal.timeout(config.connectTimeoutMs), {
+    const signal = AbortSignal.timeout(config.connectTimeoutMs);
+    const clean = await connectLink(config, this.#negotiation, signal, {
       clientId: this.#clientId,
       onMessage: () => {},
       onEnd: () => {},
     });
     await clean.close(config.connectTimeoutMs);
+  }
+}
+
+/** One subscriber of a session, and how many messages it has not settled. */
+class Member {
+  readonly #onMessage: (message: Inbound) => void;
+  /** Messages of the current link, so that those of an earlier one count no more. */
+  #unsettled = new Set<Inbound>();
+  #idle: (() => void)[] = [];
+
+  constructor(onMessage: (message: Inbound) => void) {
+    this.#onMessage = onMessage;
+  }
+
+  deliver(message: Inbound): void {
+    const tracked: Inbound = {
+      ...message,
+      settle: (outcome) => {
+        // First the acknowledgement: who waits for idle closes the connection next.
+        message.settle?.(outcome);
+        if (this.#unsettled.delete(message)) this.#reportIdle();
+      },
+    };
+    this.#unsettled.add(message);
+    this.#onMessage(tracked);
+  }
+
+  discard(): void {
+    this.#unsettled.clear();
+    this.#reportIdle();
+  }
+
+  idle(): Promise<void> {
+    if (this.#unsettled.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  #reportIdle(): void {
+    if (this.#unsettled.size > 0) return;
+    for (const done of this.#idle.splice(0)) done();
   }
 }
 

@@ -14,7 +14,7 @@ const TAKEN_OVER = 142;
 export class Takeover {
   readonly #pauseMs: number;
   readonly #clientId: string;
-  #openedAt = 0;
+  #openedAt = Number.NEGATIVE_INFINITY;
   #short = 0;
   #quarrel = false;
 
@@ -25,12 +25,12 @@ export class Takeover {
 
   /** A link is ready. */
   opened(): void {
-    this.#openedAt = Date.now();
+    this.#openedAt = performance.now();
   }
 
   /** A link ended: its error, with the suspicion added where there is one. */
   judge(error: CommlibError): CommlibError {
-    const soon = Date.now() - this.#openedAt < SHORT_MS;
+    const soon = performance.now() - this.#openedAt < SHORT_MS;
     const told = error.context.reasonCode === TAKEN_OVER;
     this.#short = soon && error instanceof ConnectionError ? this.#short + 1 : 0;
     this.#quarrel = told || this.#short >= QUARREL_AFTER;
