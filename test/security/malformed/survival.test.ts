@@ -27,6 +27,19 @@ const line = z.object({
   done: z.boolean().optional(),
 });
 
+/** Every bad payload into every endpoint, but for the large ones, which take long. */
+async function sendTable(attacker: Attacker): Promise<void> {
+  for (const command of allCommands) {
+    for (const { payload } of badRequests(goodData[command])) {
+      if (payload.length < 1_000_000) await attacker.send(`hbot/b/${command}`, payload);
+    }
+  }
+  const streams = ['hb', 'events', 'notify', 'log', 'status_updates', 'performance'];
+  for (const topic of [...streams, 'external/event/x']) {
+    for (const { payload } of unreadable) await attacker.send(`hbot/b/${topic}`, payload);
+  }
+}
+
 function start(url: string, profile: string) {
   const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
   const file = fileURLToPath(new URL('survival-program.ts', import.meta.url));
@@ -66,24 +79,8 @@ describeOn(
           what: 'bot and client',
           timeoutMs: 20_000,
         });
-        const replies = () => attacker.seen.filter(({ topic }) => topic.startsWith('hbot/rpc')).length;
-        expect(replies()).toBe(0);
-        for (const command of allCommands) {
-          for (const { payload } of badRequests(goodData[command])) {
-            if (payload.length < 1_000_000) await attacker.send(`hbot/b/${command}`, payload);
-          }
-        }
-        for (const topic of [
-          'hb',
-          'events',
-          'notify',
-          'log',
-          'status_updates',
-          'performance',
-          'external/event/x',
-        ]) {
-          for (const { payload } of unreadable) await attacker.send(`hbot/b/${topic}`, payload);
-        }
+        // The whole table once; the releases differ in how they handle what is good.
+        if (profile === 'seed') await sendTable(attacker);
         // Good, but beyond what JavaScript's own numbers and JSON.stringify can do.
         for (const data of ['12345678901234567890', 'NaN', '-Infinity', '[1e400]', '{"toString":1}']) {
           for (const name of ['x', 'order/market']) {
