@@ -1,5 +1,15 @@
-import { anything, literal, MemoryBroker, memory, Node, rpc, topic } from '@commlib/core';
-import { afterEach, beforeEach, describe, expect, expectTypeOf, it } from 'vitest';
+import {
+  anything,
+  literal,
+  MemoryBroker,
+  memory,
+  Node,
+  NotConnectedError,
+  rpc,
+  StateError,
+  topic,
+} from '@commlib/core';
+import { afterEach, beforeEach, describe, expect, expectTypeOf, it, vi } from 'vitest';
 import { CommandRejected, HbotBridge, type HbotBridgeOptions, HbotClient, ManualClock } from '../index.js';
 
 let broker: MemoryBroker;
@@ -77,6 +87,54 @@ describe('the life of a bridge', () => {
     expect(node.status.state).toBe('ready');
     const c = keep(await HbotClient.open(node, { id: 'b' }));
     await expect(c.stop({}, { timeoutMs: 30 })).rejects.toMatchObject({ code: 'NO_REPLY' });
+  });
+
+  it('a start that fails leaves nothing behind on a node that lives on', async () => {
+    const { transport } = node;
+    const serve = transport.serve.bind(transport);
+    let letIt = () => {};
+    const late = new Promise<void>((resolve) => {
+      letIt = resolve;
+    });
+    let opened = 0;
+    let closed = 0;
+    vi.spyOn(transport, 'serve').mockImplementation(async (address, ...rest) => {
+      if (address === 'hbot/b/stop') throw new StateError('no permission');
+      if (address === 'hbot/b/status') await late; // Served after the other has failed.
+      const intake = await serve(address, ...rest);
+      opened++;
+      return { close: (options) => intake.close(options).finally(() => closed++) };
+    });
+    const b = bridge({ node, transport: undefined } as Partial<HbotBridgeOptions>);
+    const started = b.start();
+    const failed = expect(started).rejects.toThrow('no permission');
+    await expect.poll(() => opened).toBeGreaterThan(3);
+    letIt();
+    await failed;
+    await expect.poll(() => closed).toBe(opened);
+    expect(b.running).toBe(false);
+    vi.restoreAllMocks();
+    await b.start();
+  });
+
+  it('a connection lost right after the start is a matter of reconnecting, not of starting', async () => {
+    const errors: unknown[] = [];
+    let lose = true;
+    node.use({
+      publish: async (_context, next) => {
+        if (!lose) return next();
+        lose = false;
+        throw new NotConnectedError('not connected');
+      },
+    });
+    const b = bridge({
+      node,
+      transport: undefined,
+      onError: (error) => errors.push(error),
+    } as Partial<HbotBridgeOptions>);
+    await b.start();
+    expect(b.running).toBe(true);
+    expect(errors).toMatchObject([{ code: 'NOT_CONNECTED' }]);
   });
 
   it('what is published while it is stopped goes nowhere', async () => {
@@ -195,6 +253,20 @@ describe('external events', () => {
     stop();
     await c.sendExternalEvent('a.b');
     await expect.poll(() => seen.slice(2)).toEqual(['all a.b {}']);
+  });
+
+  it('a handler that fails keeps none from the others', async () => {
+    const b = bridge();
+    const seen: string[] = [];
+    b.onExternalEvent('a', () => {
+      throw new Error('oops');
+    });
+    b.onExternalEvent('a', () => void seen.push('second'));
+    b.onExternalEvent('*', () => void seen.push('all'));
+    await b.start();
+    const c = keep(await HbotClient.open(node, { id: 'b' }));
+    await c.sendExternalEvent('a');
+    await expect.poll(() => seen).toEqual(['second', 'all']);
   });
 
   it('one that the broker kept, or that is none, is not believed', async () => {

@@ -128,7 +128,8 @@ export class HbotBridge implements AsyncDisposable {
       throw error;
     }
     this.#session = session;
-    await session.announce();
+    // A connection that is lost just now comes back, and then the bot is announced: no reason to fail.
+    await session.announce().catch((error) => options.onError?.(error));
   }
 
   async #stop(): Promise<void> {

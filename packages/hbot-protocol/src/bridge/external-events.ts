@@ -21,10 +21,19 @@ export class ExternalEventListeners {
     return () => handlers.delete(handler);
   }
 
+  /** Calls all of them, and throws what the first of those threw that failed. */
   async call(event: NamedExternalEvent): Promise<void> {
+    let failure: { readonly error: unknown } | undefined;
     // A set, for an event whose name is `*` itself.
     for (const name of new Set([event.name, '*'])) {
-      for (const handler of [...(this.#byName.get(name) ?? [])]) await handler(event);
+      for (const handler of [...(this.#byName.get(name) ?? [])]) {
+        try {
+          await handler(event);
+        } catch (error) {
+          failure ??= { error };
+        }
+      }
     }
+    if (failure) throw failure.error;
   }
 }

@@ -50,10 +50,12 @@ export class BridgeSession {
   async open(): Promise<void> {
     const { gates = {}, commands = {}, heartbeatMs = 10_000 } = this.#options;
     const served = (gates.commands ?? true) ? commandNames.filter((name) => isServed(name, commands)) : [];
-    await Promise.all([
+    // All of them, also when one fails: what opens after the failure has to be closed, too.
+    const results = await Promise.allSettled([
       ...served.map((command) => this.#serve(command, commands)),
       ...((gates.externalEvents ?? true) ? [this.#listen()] : []),
     ]);
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
     const events = this.node.events();
     this.#opened.push(() => events.return?.(undefined));
     void this.#follow(events);
