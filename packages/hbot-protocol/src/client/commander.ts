@@ -43,10 +43,10 @@ export class Commander {
     { timeoutMs = this.#options.timeoutMs, signal }: CommandOptions = {},
   ): Promise<CommandReply<C>> {
     const { tracker, spelling, revealSecrets } = this.#options;
-    const begun = Date.now();
+    const begun = performance.now();
     const where = await spelling.find(Math.min(timeoutMs, HEARTBEAT_WAIT_MS), signal);
     if (where === undefined) throw this.#silence(command, timeoutMs, true);
-    const leftMs = Math.max(1, timeoutMs - (Date.now() - begun));
+    const leftMs = Math.max(1, timeoutMs - (performance.now() - begun));
     const sentAt = Date.now();
     // One for each command: a signal shared by many would warn of too many listeners.
     const abort = new AbortController();

@@ -240,6 +240,7 @@ describe('secrets', () => {
       gateway: { api_key: 'k', gateway_api_host: 'localhost' },
       global_token: { global_token_name: 'USDT' },
       db: 'postgres://me:hunter2@db/trades',
+      proxies: ['use http://me:hunter2@p/, then http://me:x@hunter2@q'],
     },
     strategy: { telegram_token: 't', secret_note: '' },
   };
@@ -262,6 +263,7 @@ describe('secrets', () => {
           gateway: { api_key: '[redacted]', gateway_api_host: 'localhost' },
           global_token: { global_token_name: 'USDT' },
           db: 'postgres://[redacted]@db/trades',
+          proxies: ['use http://[redacted]@p/, then http://[redacted]@q'],
         },
         strategy: { telegram_token: '[redacted]', secret_note: '' },
       },

@@ -26,6 +26,18 @@ afterEach(() => {
 });
 
 describe('presence', () => {
+  it('says nothing after its end, whatever still comes', () => {
+    tracker.close();
+    beat();
+    says('offline');
+    tracker.replied(Date.now());
+    tracker.watch();
+    vi.advanceTimersByTime(60_000);
+    tracker.unwatch();
+    expect(states()).toEqual([]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   it('is unknown, then online by a heartbeat, then lost after 30 s without one', () => {
     expect(tracker.presence.state).toBe('unknown');
     beat();

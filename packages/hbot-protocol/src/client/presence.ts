@@ -43,6 +43,7 @@ export class PresenceTracker {
   readonly #options: PresenceOptions;
   #presence: BotPresence;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #closed = false;
 
   constructor(options: PresenceOptions) {
     this.#options = options;
@@ -95,18 +96,22 @@ export class PresenceTracker {
     const { state, since, halfDead } = this.#presence;
     if (state === 'unknown') return this.#change('online');
     // Only a command sent after the bot was gone says that it is not: an answer may have been on its way.
-    if (!halfDead && (state === 'offline' || state === 'lost') && sentAt >= since.getTime()) {
+    if (this.#closed || halfDead) return;
+    if ((state === 'offline' || state === 'lost') && sentAt >= since.getTime()) {
       this.#presence = { ...this.#presence, halfDead: true, advice: RESTART };
       this.#options.onChange(this.#presence);
     }
   }
 
+  /** The picture stays as it is. */
   close(): void {
+    this.#closed = true;
     clearTimeout(this.#timer);
   }
 
   #arm(): void {
     clearTimeout(this.#timer);
+    if (this.#closed) return;
     const timer: ReturnType<typeof setTimeout> & { unref?: () => void } = setTimeout(() => {
       if (this.#presence.state !== 'offline') this.#change('lost');
     }, this.#options.lostAfterMs);
@@ -116,6 +121,7 @@ export class PresenceTracker {
   }
 
   #change(state: PresenceState): void {
+    if (this.#closed) return;
     const { heartbeat, lastReplyAt } = this.#presence;
     this.#presence = {
       state,

@@ -5,7 +5,8 @@ export const REDACTED = '[redacted]';
 
 const SECRET =
   /passw|passphrase|secret|mnemonic|credential|api_?key|private_?key|(?:access|auth|bearer|bot|telegram|api|refresh)_?token/i;
-const URL_CREDENTIALS = /^([a-z][a-z0-9+.-]*:\/\/)[^/@\s]*@/i;
+/** In the middle of a text, too, and up to the last `@`: passwords hold one now and then. */
+const URL_CREDENTIALS = /:\/\/[^/\s]*@/g;
 
 /** True for configuration keys whose value is nobody's business. Only the last part of a dotted key counts. */
 export function isSecretKey(key: string): boolean {
@@ -15,7 +16,7 @@ export function isSecretKey(key: string): boolean {
 /** A copy in which secrets are replaced, at any depth. Empty ones stay: that none is set is worth knowing. */
 export function redact<T>(value: T): T;
 export function redact(value: unknown): unknown {
-  if (typeof value === 'string') return value.replace(URL_CREDENTIALS, `$1${REDACTED}@`);
+  if (typeof value === 'string') return value.replace(URL_CREDENTIALS, `://${REDACTED}@`);
   if (Array.isArray(value))
     return isSecretPair(value) ? [value[0], hidden(value[1])] : value.map((item) => redact(item));
   if (typeof value !== 'object' || value === null) return value;
