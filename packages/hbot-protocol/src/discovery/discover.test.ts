@@ -82,6 +82,19 @@ describe('discovery', () => {
     ]);
   });
 
+  it('passes over what no client could be opened for', async () => {
+    const found = search({ deep: true }).list();
+    await listening('hbot/predictions/hb');
+    const payload = new TextEncoder().encode(JSON.stringify(beat));
+    await bots.transport.publish('hbot/{id}/hb', payload);
+    await speak(2, [
+      ['hbot//hb', beat],
+      ['hbot/ok/hb', beat],
+    ]);
+    stop.abort();
+    expect((await found).map(({ id }) => id)).toEqual(['ok']);
+  });
+
   it('gives each bot as it is heard; leaving the loop ends it at once', async () => {
     const seen: string[] = [];
     const reading = (async () => {

@@ -1,7 +1,7 @@
 /** Who is there: bots are known by their traffic alone, since nothing is retained and there is no registry. */
 import { anything, literal, type Message, type Node, topic } from '@commlib/core';
 import { Broadcast } from '../client/broadcast.js';
-import { checkNamespace, DEFAULT_NAMESPACE } from '../contracts/address.js';
+import { checkNamespace, DEFAULT_NAMESPACE, spellings } from '../contracts/address.js';
 import { heartbeat, statusUpdate } from '../schemas/streams.js';
 
 /** Options of {@link discover}. */
@@ -108,6 +108,7 @@ export class Discovery implements AsyncIterable<DiscoveredBot> {
     if (own.length === 0 || own[0] === RESERVED) return undefined;
     const seenAt = new Date();
     const id = own.join('.');
+    if (!isId(id)) return undefined;
     const dialect = own.length > 1 ? 'commlib' : id.includes('.') ? 'aiomqtt' : 'auto';
     const bot = { id, namespace: this.#namespace, dialect, seenAt } as const;
     if (stream === 'hb')
@@ -116,6 +117,16 @@ export class Discovery implements AsyncIterable<DiscoveredBot> {
     return update?.success && update.data.type === 'availability'
       ? { ...bot, heardBy: 'status_updates', online: update.data.msg !== 'offline' }
       : undefined;
+  }
+}
+
+/** Anybody can publish anywhere: a client could be opened for this id. */
+function isId(id: string): boolean {
+  try {
+    spellings({ id });
+    return true;
+  } catch {
+    return false;
   }
 }
 
