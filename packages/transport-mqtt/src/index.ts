@@ -4,4 +4,5 @@
  * @module
  */
 export { mqtt } from './mqtt.js';
+export type { MqttNativeOptions } from './native.js';
 export type { MqttOptions, MqttTlsOptions, MqttWill } from './options.js';

@@ -4,13 +4,6 @@ import type { IClientPublishOptions } from 'mqtt';
 import type { Link } from './link.js';
 import type { MqttConfig } from './options.js';
 
-declare module '@commlib/core' {
-  interface NativeOptions {
-    /** `qos`: quality of service of a publisher, a subscription or a service, where the delivery does not say enough. */
-    mqtt?: { readonly qos?: 0 | 1 | 2 | undefined } | undefined;
-  }
-}
-
 /** The plain case, at most once, shared by all such messages. */
 export const PLAIN: IClientPublishOptions = { qos: 0, retain: false };
 
