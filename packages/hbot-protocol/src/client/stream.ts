@@ -43,16 +43,35 @@ export class HbotStream<T> implements AsyncIterable<T>, AsyncDisposable {
 
   /** The same with what the broker said about each message (its address, for one). */
   async *messages(): AsyncGenerator<Message<T>, undefined> {
+    // No Promise.race: a spelling that never brings anything would hold on to every message of the other.
+    const arrived: Arrival<Message<T>>[] = [];
+    let wake = () => {};
+    const take = (source: AsyncIterator<Message<T>, undefined>) => {
+      const arrive = (arrival: Arrival<Message<T>>) => {
+        arrived.push(arrival);
+        wake();
+      };
+      source.next().then(
+        (result) => arrive({ source, result }),
+        (error: unknown) => arrive({ error }),
+      );
+    };
     const sources = this.#subscribers.map((subscriber) => subscriber[Symbol.asyncIterator]());
-    const waiting = new Map(sources.map((source) => [source, take(source)]));
+    sources.forEach(take);
     try {
-      while (waiting.size > 0) {
-        const { source, result } = await Promise.race(waiting.values());
-        if (result.done) {
-          waiting.delete(source);
+      for (let open = sources.length; open > 0; ) {
+        const next = arrived.shift();
+        if (next === undefined) {
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+        } else if ('error' in next) {
+          throw next.error;
+        } else if (next.result.done) {
+          open--;
         } else {
-          yield result.value;
-          waiting.set(source, take(source));
+          yield next.result.value;
+          take(next.source);
         }
       }
     } finally {
@@ -71,9 +90,10 @@ export class HbotStream<T> implements AsyncIterable<T>, AsyncDisposable {
   }
 }
 
-async function take<M>(source: AsyncIterator<M, undefined>) {
-  return { source, result: await source.next() };
-}
+/** What one of the subscriptions brought. */
+type Arrival<M> =
+  | { readonly source: AsyncIterator<M, undefined>; readonly result: IteratorResult<M, undefined> }
+  | { readonly error: unknown };
 
 /** Subscribes to every spelling of one topic: a bot publishes on one of them only. */
 export async function openStream<T>(
