@@ -101,7 +101,11 @@ export class Node implements AsyncDisposable {
   readonly #host: EndpointHost;
   readonly #endpoints = new Set<Endpoint>();
   readonly #boxes = new Map<string | undefined, ReplyBox>();
-  readonly #events = new EventStream<NodeEvent>();
+  readonly #events = new EventStream<NodeEvent>((dropped) => ({
+    type: 'overflow',
+    endpoint: 'events',
+    dropped,
+  }));
   readonly #abort = new AbortController();
   #heartbeat: Heartbeat | undefined;
   /** The transport is ours: it was connected by this node. */
@@ -193,7 +197,10 @@ export class Node implements AsyncDisposable {
     return this.close();
   }
 
-  /** Everything that happens on this node from now on: states, dropped messages, failed handlers, overflows. */
+  /**
+   * Everything that happens on this node from now on: states, dropped messages, failed handlers, overflows. A reader that
+   * lags more than 1000 events behind loses the oldest, and gets an `overflow` of the endpoint `events` in their place.
+   */
   events(): AsyncIterableIterator<NodeEvent, undefined> {
     return this.#events.read();
   }

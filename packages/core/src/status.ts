@@ -42,5 +42,5 @@ export type NodeEvent =
       readonly address: string;
       readonly error: CommlibError;
     }
-  /** A subscriber was too slow and lost its oldest messages. Reported once per burst, with the count so far. */
+  /** A subscriber (or a reader of events) was too slow and lost its oldest. Reported once per burst, with the count so far. */
   | { readonly type: 'overflow'; readonly endpoint: string; readonly dropped: number };

@@ -111,7 +111,10 @@ export function parseEnvelopeJson(text: string): unknown {
   if (typeof header === 'object' && header !== null) {
     refuseProto(header);
     // Its numbers are not worth the slow parser, but users get to see all of it.
-    for (const field of Object.values(header)) if (typeof field === 'object') inspect(field, 2);
+    for (const key in header) {
+      const field = (header as Record<string, unknown>)[key];
+      if (typeof field === 'object') inspect(field, 2);
+    }
   }
   return inspect(data, 1) ? parseTolerant(text) : value;
 }

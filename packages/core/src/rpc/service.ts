@@ -153,16 +153,21 @@ export class RPCService<R extends RpcContract<Text>, Text extends string = strin
       inbound.settle?.('nack');
       return;
     }
-    return this.#open(inbound, (job) => {
-      const done = this.#handle(job);
-      return inbound.settle ? done.then(() => inbound.settle?.(job.outcome)) : done;
-    });
+    return this.#open(inbound, this.#execute);
+  }
+
+  #execute(job: Job): Promise<void> {
+    const done = this.#handle(job);
+    const { inbound } = job;
+    return inbound.settle ? done.then(() => inbound.settle?.(job.outcome)) : done;
   }
 
   #turnAway(inbound: Inbound): void | Promise<void> {
-    return this.#open(inbound, (job) => {
-      void this.#decline(job, this.#overloaded()).then(() => inbound.settle?.(job.outcome));
-    });
+    return this.#open(inbound, this.#apologize);
+  }
+
+  #apologize(job: Job): void {
+    void this.#decline(job, this.#overloaded()).then(() => job.inbound.settle?.(job.outcome));
   }
 
   #overloaded(): CommlibError {
@@ -170,12 +175,12 @@ export class RPCService<R extends RpcContract<Text>, Text extends string = strin
   }
 
   /** Reads a request; one that cannot be answered, or was executed before, goes no further. */
-  #open(inbound: Inbound, next: (job: Job) => void | Promise<void>): void | Promise<void> {
+  #open(inbound: Inbound, next: (this: this, job: Job) => void | Promise<void>): void | Promise<void> {
     try {
       const payload = plainPayload(this.#host, inbound.payload);
-      if (!(payload instanceof Promise)) return next(this.#read(payload, inbound));
+      if (!(payload instanceof Promise)) return next.call(this, this.#read(payload, inbound));
       return payload
-        .then((plain) => next(this.#read(plain, inbound)))
+        .then((plain) => next.call(this, this.#read(plain, inbound)))
         .catch((error) => this.#refuse(inbound, error));
     } catch (error) {
       this.#refuse(inbound, error);

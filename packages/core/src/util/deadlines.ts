@@ -2,7 +2,7 @@
  * Deadlines for many calls with few timers: one per distinct duration, not one per call (a timer per call costs as much
  * as the parsing of a message). Entries of one duration expire in the order they were made.
  */
-import { getOrMake } from './get-or-make.js';
+import { timerMs } from './check.js';
 
 /** One waiting deadline. */
 export interface Deadline {
@@ -28,14 +28,19 @@ class Entry implements Deadline {
   }
 }
 
+type Timer = ReturnType<typeof setTimeout> & { ref?: () => unknown; unref?: () => unknown };
+
 class DurationList {
   readonly #ms: number;
+  readonly #idle: () => void;
   #head: Entry | undefined;
   #tail: Entry | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timer: Timer | undefined;
 
-  constructor(ms: number) {
+  /** `idle` is called when nobody waits any more and no timer runs. */
+  constructor(ms: number, idle: () => void) {
     this.#ms = ms;
+    this.#idle = idle;
   }
 
   add(expire: () => void): Entry {
@@ -45,6 +50,7 @@ class DurationList {
     else this.#head = entry;
     this.#tail = entry;
     if (this.#timer === undefined) this.#arm(this.#ms);
+    else if (this.#head === entry) this.#timer.ref?.();
     return entry;
   }
 
@@ -55,6 +61,8 @@ class DurationList {
     if (entry.next) entry.next.previous = entry.previous;
     else this.#tail = entry.previous;
     entry.previous = entry.next = undefined;
+    // Somebody who waits keeps the process alive until he is told; a timer nobody waits for must not.
+    if (this.#head === undefined) this.#timer?.unref?.();
   }
 
   clear(): void {
@@ -62,15 +70,9 @@ class DurationList {
     this.#timer = this.#head = this.#tail = undefined;
   }
 
-  get empty(): boolean {
-    return this.#head === undefined && this.#timer === undefined;
-  }
-
   #arm(ms: number): void {
-    // setTimeout holds 31 bits; a longer wait is cut into pieces, and the list looks again at each.
-    this.#timer = setTimeout(() => this.#fire(), Math.min(Math.max(1, Math.ceil(ms)), 2 ** 31 - 1));
-    // Whoever waits holds a connection open; the timer alone must not keep a process alive.
-    (this.#timer as { unref?: () => void }).unref?.();
+    // A longer wait than a timer can hold is cut into pieces: the list looks again at each.
+    this.#timer = setTimeout(() => this.#fire(), timerMs(Math.max(1, Math.ceil(ms))));
   }
 
   #fire(): void {
@@ -81,7 +83,9 @@ class DurationList {
       this.remove(entry);
       entry.expire();
     }
-    if (this.#head && this.#timer === undefined) this.#arm(this.#head.at - now);
+    if (this.#timer !== undefined) return;
+    if (this.#head) this.#arm(this.#head.at - now);
+    else this.#idle();
   }
 }
 
@@ -91,11 +95,21 @@ export class Deadlines {
 
   /** Calls `expire` once after `ms`, unless cancelled. */
   after(ms: number, expire: () => void): Deadline {
-    const list = getOrMake(this.#lists, ms, () => {
-      for (const [duration, old] of this.#lists) if (old.empty) this.#lists.delete(duration);
-      return new DurationList(ms);
-    });
+    // Whole milliseconds: what is left of a longer time would else be a duration of its own each time.
+    const duration = Math.ceil(ms);
+    const list = this.#lists.get(duration) ?? this.#make(duration);
     return list.add(expire);
+  }
+
+  #make(duration: number): DurationList {
+    const list = new DurationList(duration, () => this.#lists.delete(duration));
+    this.#lists.set(duration, list);
+    return list;
+  }
+
+  /** How many durations are in use, each with a timer. */
+  get durations(): number {
+    return this.#lists.size;
   }
 
   /** Forgets all of them without calling anybody. */

@@ -1,47 +1,54 @@
 /** Events for any number of readers, each an async iterable with a bounded buffer of its own. */
 
+import { Fifo } from './fifo.js';
+
 /** How many events a reader may lag behind before it loses the oldest. */
 const LAG = 1000;
 
 class Reader<T> implements AsyncIterableIterator<T, undefined> {
   readonly #leave: (reader: Reader<T>) => void;
-  #waiting: T[] = [];
-  #next: ((result: IteratorResult<T, undefined>) => void) | undefined;
+  readonly #lagged: ((lost: number) => T) | undefined;
+  readonly #events = new Fifo<T>();
+  readonly #asking = new Fifo<(result: IteratorResult<T, undefined>) => void>();
+  #lost = 0;
   #ended = false;
 
-  constructor(leave: (reader: Reader<T>) => void) {
+  constructor(leave: (reader: Reader<T>) => void, lagged: ((lost: number) => T) | undefined) {
     this.#leave = leave;
+    this.#lagged = lagged;
   }
 
   push(event: T): void {
-    if (this.#next) {
-      const next = this.#next;
-      this.#next = undefined;
-      next({ done: false, value: event });
-    } else {
-      this.#waiting.push(event);
-      if (this.#waiting.length > LAG) this.#waiting.shift();
-    }
+    const next = this.#asking.shift();
+    if (next) return next({ done: false, value: event });
+    this.#events.push(event);
+    if (this.#events.length <= LAG) return;
+    this.#events.shift();
+    this.#lost++;
   }
 
   end(): void {
     this.#ended = true;
-    this.#next?.({ done: true, value: undefined });
-    this.#next = undefined;
+    for (let next = this.#asking.shift(); next; next = this.#asking.shift())
+      next({ done: true, value: undefined });
   }
 
   next(): Promise<IteratorResult<T, undefined>> {
-    const event = this.#waiting.shift();
+    if (this.#lost > 0 && this.#lagged) {
+      const value = this.#lagged(this.#lost);
+      this.#lost = 0;
+      return Promise.resolve({ done: false, value });
+    }
+    const event = this.#events.shift();
     if (event !== undefined) return Promise.resolve({ done: false, value: event });
     if (this.#ended) return Promise.resolve({ done: true, value: undefined });
-    return new Promise((resolve) => {
-      this.#next = resolve;
-    });
+    return new Promise((resolve) => this.#asking.push(resolve));
   }
 
   async return(): Promise<IteratorResult<T, undefined>> {
     this.#leave(this);
-    this.#waiting = [];
+    for (let left = this.#events.shift(); left !== undefined; ) left = this.#events.shift();
+    this.#lost = 0;
     this.end();
     return { done: true, value: undefined };
   }
@@ -54,7 +61,13 @@ class Reader<T> implements AsyncIterableIterator<T, undefined> {
 /** Where events come from. */
 export class EventStream<T> {
   readonly #readers = new Set<Reader<T>>();
+  readonly #lagged: ((lost: number) => T) | undefined;
   #ended = false;
+
+  /** `lagged` makes the event that tells a slow reader how many it lost. */
+  constructor(lagged?: (lost: number) => T) {
+    this.#lagged = lagged;
+  }
 
   emit(event: T): void {
     for (const reader of this.#readers) reader.push(event);
@@ -62,7 +75,7 @@ export class EventStream<T> {
 
   /** Events from now on. Leaving the loop ends it. */
   read(): AsyncIterableIterator<T, undefined> {
-    const reader = new Reader<T>((done) => this.#readers.delete(done));
+    const reader = new Reader<T>((done) => this.#readers.delete(done), this.#lagged);
     if (this.#ended) reader.end();
     else this.#readers.add(reader);
     return reader;

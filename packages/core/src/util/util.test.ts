@@ -39,6 +39,24 @@ describe('deadlines', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  test('a duration nobody uses any more is forgotten, and the left-over time of a call is no new one', () => {
+    const deadlines = new Deadlines();
+    for (let i = 0; i < 100; i++) deadlines.after(20 + i / 100, () => {}).cancel();
+    expect(deadlines.durations).toBe(2);
+    for (let ms = 100; ms < 150; ms++) deadlines.after(ms, () => {});
+    expect(deadlines.durations).toBe(52);
+    vi.advanceTimersByTime(200);
+    expect([deadlines.durations, vi.getTimerCount()]).toEqual([0, 0]);
+  });
+
+  test('a wait without end never ends, and costs nothing meanwhile', () => {
+    const deadlines = new Deadlines();
+    deadlines.after(Number.POSITIVE_INFINITY, () => expect.unreachable());
+    vi.advanceTimersByTime(100 * 24 * 3600 * 1000);
+    expect(vi.getTimerCount()).toBe(1);
+    deadlines.clear();
+  });
+
   test('clear() forgets them all', () => {
     const deadlines = new Deadlines();
     deadlines.after(20, () => expect.unreachable());
@@ -46,6 +64,20 @@ describe('deadlines', () => {
     expect(vi.getTimerCount()).toBe(0);
     vi.advanceTimersByTime(100);
   });
+});
+
+test('whoever waits keeps the process alive until he is told, and no longer', async () => {
+  const deadlines = new Deadlines();
+  const timers = () => process.getActiveResourcesInfo().filter((what) => what === 'Timeout').length;
+  const before = timers();
+  const first = deadlines.after(60_000, () => {});
+  expect(timers()).toBe(before + 1);
+  first.cancel();
+  expect(timers()).toBe(before);
+  deadlines.after(60_000, () => {});
+  expect(timers()).toBe(before + 1);
+  deadlines.clear();
+  expect(timers()).toBe(before);
 });
 
 describe('lane', () => {
@@ -156,6 +188,36 @@ describe('event stream', () => {
     expect(await all(early)).toEqual([1, 2]);
     expect(await all(late)).toEqual([2]);
     expect(await all(stream.read())).toEqual([]);
+  });
+});
+
+describe('a reader of events', () => {
+  test('may ask several times at once', async () => {
+    const stream = new EventStream<number>();
+    const reader = stream.read();
+    const three = Promise.all([reader.next(), reader.next(), reader.next()]);
+    for (const n of [1, 2]) stream.emit(n);
+    stream.end();
+    expect((await three).map(({ value }) => value)).toEqual([1, 2, undefined]);
+  });
+
+  test('that lags keeps the newest, and is told how many it lost', async () => {
+    const stream = new EventStream<number | string>((lost) => `${lost} lost`);
+    const reader = stream.read();
+    for (let n = 0; n < 1500; n++) stream.emit(n);
+    stream.end();
+    const seen = await all(reader);
+    expect([seen.length, seen[0], seen[1], seen.at(-1)]).toEqual([1001, '500 lost', 500, 1499]);
+  });
+
+  test('that leaves is forgotten', async () => {
+    const stream = new EventStream<number>();
+    const reader = stream.read();
+    const waiting = reader.next();
+    await reader.return?.();
+    expect(await waiting).toEqual({ done: true, value: undefined });
+    stream.emit(1);
+    expect(await reader.next()).toEqual({ done: true, value: undefined });
   });
 });
 
