@@ -12,7 +12,6 @@ import {
   topic,
 } from '../index.js';
 import { EnvelopeWriter, readEnvelope } from './envelope.js';
-import { SeenRequests } from './seen.js';
 import { readWireError } from './wire-error.js';
 
 const open: Node[] = [];
@@ -111,67 +110,6 @@ describe('the envelope', () => {
     'x',
   ])('%s is none', (text) => {
     expect(() => read(text)).toThrow(expect.objectContaining({ code: 'MALFORMED' }));
-  });
-});
-
-describe('requests seen before', () => {
-  test('numbered and other addresses are both remembered', () => {
-    const seen = new SeenRequests();
-    for (const target of [
-      'rpc-a/1',
-      'rpc-a/01',
-      'rpc-a/2',
-      'rpc-b/1',
-      'rpc-abc',
-      'rpc-a/',
-      'a/-1',
-      'a/1e3',
-      'a/1000',
-      `a/${2 ** 53}`,
-    ]) {
-      expect([target, seen.repeated(target)]).toEqual([target, false]);
-    }
-    for (const target of [
-      'rpc-a/1',
-      'rpc-a/01',
-      'rpc-a/2',
-      'rpc-b/1',
-      'rpc-abc',
-      'rpc-a/',
-      'a/-1',
-      'a/1e3',
-      'a/1000',
-    ]) {
-      expect([target, seen.repeated(target)]).toEqual([target, true]);
-    }
-  });
-
-  test('a hundred thousand calls of one client are each new, once', () => {
-    const seen = new SeenRequests();
-    for (let n = 0; n < 100_000; n++) if (seen.repeated(`rpc-x/${n}`)) expect.unreachable();
-    for (let n = 0; n < 100_000; n += 997) expect(seen.repeated(`rpc-x/${n}`)).toBe(true);
-  });
-
-  test('are forgotten after the window, not before', async () => {
-    const seen = new SeenRequests(30);
-    expect(seen.repeated('x')).toBe(false);
-    expect(seen.repeated('x/1')).toBe(false);
-    expect(seen.repeated('x')).toBe(true);
-    await expect
-      .poll(() => !seen.repeated(`probe-${Math.random()}`) && !seen.repeated('x') && !seen.repeated('x/1'), {
-        interval: 90,
-      })
-      .toBe(true);
-  });
-
-  test('a flood does not grow the memory without bound', () => {
-    const seen = new SeenRequests(60_000, 1000);
-    for (let n = 0; n < 20_000; n++) {
-      seen.repeated(`name-${n}`);
-      seen.repeated(`prefix-${n}/1`);
-    }
-    expect(seen.repeated('name-19999')).toBe(true);
-    expect(seen.repeated('name-1')).toBe(false);
   });
 });
 

@@ -6,80 +6,91 @@
 import { getOrMake } from '../util/get-or-make.js';
 
 const BITS_PER_BLOCK = 4096;
+/** What a block of bits may cost, in characters of addresses kept whole. */
+const BLOCK_COST = BITS_PER_BLOCK / 16;
+/** What an address costs beside its characters. */
+const ADDRESS_COST = 32;
 
-interface Block {
-  readonly bits: Uint32Array;
-  touched: number;
+/** The targets that came in one window. */
+class Window {
+  readonly #addresses = new Set<string>();
+  /** By what stands before the number: blocks of bits. */
+  readonly #numbered = new Map<string, Map<number, Uint32Array>>();
+  /** Roughly, in characters. */
+  cost = 0;
+
+  hasNumber(prefix: string, number: number): boolean {
+    const block = this.#numbered.get(prefix)?.get(Math.floor(number / BITS_PER_BLOCK));
+    if (block === undefined) return false;
+    const bit = number % BITS_PER_BLOCK;
+    return ((block[bit >>> 5] as number) & (1 << (bit & 31))) !== 0;
+  }
+
+  addNumber(prefix: string, number: number): void {
+    const blocks = getOrMake(this.#numbered, prefix, () => {
+      this.cost += prefix.length + ADDRESS_COST;
+      return new Map<number, Uint32Array>();
+    });
+    const block = getOrMake(blocks, Math.floor(number / BITS_PER_BLOCK), () => {
+      this.cost += BLOCK_COST;
+      return new Uint32Array(BITS_PER_BLOCK / 32);
+    });
+    const bit = number % BITS_PER_BLOCK;
+    const word = bit >>> 5;
+    block[word] = (block[word] as number) | (1 << (bit & 31));
+  }
+
+  has(address: string): boolean {
+    return this.#addresses.has(address);
+  }
+
+  add(address: string): void {
+    this.#addresses.add(address);
+    this.cost += address.length + ADDRESS_COST;
+  }
 }
 
 /** Remembers reply targets for a time. */
 export class SeenRequests {
   readonly #windowMs: number;
   readonly #limit: number;
-  readonly #numbered = new Map<string, Map<number, Block>>();
-  #young = new Set<string>();
-  #old = new Set<string>();
-  #turned: number;
-  #blocks = 0;
+  #young = new Window();
+  #old = new Window();
+  #turned = performance.now();
 
   /**
    * @param windowMs A target is remembered at least this long, and at most twice as long.
-   * @param limit Addresses kept whole; beyond it the oldest half is forgotten early, which bounds the memory.
+   * @param limit What may be remembered in one window, in characters of addresses, roughly. Beyond it the older half is
+   *   forgotten early, which bounds the memory; it takes a flood.
    */
-  constructor(windowMs = 60_000, limit = 200_000) {
+  constructor(windowMs = 60_000, limit = 20_000_000) {
     this.#windowMs = windowMs;
     this.#limit = limit;
-    this.#turned = performance.now();
   }
 
   /** True when the target was given before; remembers it. */
   repeated(target: string): boolean {
-    const now = performance.now();
-    if (now - this.#turned > this.#windowMs) this.#turn(now);
+    this.#turn(performance.now());
     const cut = target.lastIndexOf('/') + 1;
     const number = cut > 0 && target.length - cut <= 15 ? Number(target.slice(cut)) : Number.NaN;
     // Only the canonical spelling: `inbox/017` and `inbox/17` are different addresses.
     if (Number.isSafeInteger(number) && number >= 0 && String(number) === target.slice(cut)) {
-      return this.#repeatedNumber(target.slice(0, cut), number, now);
+      const prefix = target.slice(0, cut);
+      if (this.#young.hasNumber(prefix, number) || this.#old.hasNumber(prefix, number)) return true;
+      this.#young.addNumber(prefix, number);
+    } else {
+      if (this.#young.has(target) || this.#old.has(target)) return true;
+      this.#young.add(target);
     }
-    if (this.#young.has(target) || this.#old.has(target)) return true;
-    if (this.#young.size >= this.#limit) this.#forgetOldest();
-    this.#young.add(target);
     return false;
   }
 
-  #repeatedNumber(prefix: string, number: number, now: number): boolean {
-    // A block costs half a kilobyte: a flood of made-up numbers must not cost more than a flood of made-up names.
-    if (this.#blocks > this.#limit / 4) this.#turn(now, true);
-    const blocks = getOrMake(this.#numbered, prefix, () => new Map<number, Block>());
-    const block = getOrMake(blocks, Math.floor(number / BITS_PER_BLOCK), () => {
-      this.#blocks++;
-      return { bits: new Uint32Array(BITS_PER_BLOCK / 32), touched: now };
-    });
-    block.touched = now;
-    const bit = number % BITS_PER_BLOCK;
-    const word = bit >>> 5;
-    const mask = 1 << (bit & 31);
-    const before = block.bits[word] as number;
-    block.bits[word] = before | mask;
-    return (before & mask) !== 0;
-  }
-
-  #turn(now: number, flooded = false): void {
+  #turn(now: number): void {
+    const age = now - this.#turned;
+    if (age <= this.#windowMs && this.#young.cost < this.#limit) return;
+    // After a long silence nothing is young any more.
+    this.#old = age > 2 * this.#windowMs ? new Window() : this.#young;
+    this.#young = new Window();
     this.#turned = now;
-    this.#forgetOldest();
-    this.#blocks = 0;
-    for (const [prefix, blocks] of this.#numbered) {
-      for (const [index, block] of blocks) {
-        if (flooded || now - block.touched > this.#windowMs) blocks.delete(index);
-        else this.#blocks++;
-      }
-      if (blocks.size === 0) this.#numbered.delete(prefix);
-    }
-  }
-
-  #forgetOldest(): void {
-    this.#old = this.#young;
-    this.#young = new Set();
   }
 }
