@@ -2,17 +2,13 @@
 import { mkdirSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { resolve } from 'node:path';
-import { help, readOptions } from './arguments.js';
+import { help, type Options, readOptions } from './arguments.js';
 import { benchBrokers, whyNoBroker } from './brokers.js';
 import { measure, type ScenarioResult } from './measure.js';
 import { findPython } from './python.js';
 import { type BrokerResult, jsonOf, tableOf, verdictsOf, verdictTable } from './report.js';
 
-const options = readOptions(process.argv.slice(2));
-if (options === undefined) {
-  console.log(help);
-  process.exit(0);
-}
+const options = parse();
 
 const noBroker = await whyNoBroker();
 if (noBroker !== undefined) {
@@ -73,3 +69,15 @@ if (options.json) {
   else console.log(`\n${verdictTable(verdicts)}`);
 }
 if (options.assert && verdicts.some(({ met }) => !met)) process.exitCode = 1;
+
+function parse(): Options {
+  try {
+    const read = readOptions(process.argv.slice(2));
+    if (read !== undefined) return read;
+    console.log(help);
+    process.exit(0);
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : error}\n\n${help}`);
+    process.exit(2);
+  }
+}

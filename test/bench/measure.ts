@@ -6,7 +6,7 @@ import { type Summary, summarize, type Values, valuesOf } from './statistics.js'
 export type ScenarioResult = ReadonlyMap<Subject, Summary>;
 
 /**
- * All subjects are started and warmed up, one after the other; then they run in turns, A B C and back C B A, so that neither
+ * All subjects are started, and warmed up one after the other; then they run in turns, A B C and back C B A, so that neither
  * the order nor a slow minute of the machine favours one. While one runs the others hold their connections and do nothing.
  */
 export async function measure(
@@ -21,13 +21,12 @@ export async function measure(
   try {
     for (const subject of subjects) {
       if (!measures(subject, scenario)) continue;
-      progress(`${scenario.id}: ${subject} warms up`);
-      const contestant = new Contestant(subject, scenario, place);
-      contestants.push(contestant);
+      contestants.push(new Contestant(subject, scenario, place));
       runs.set(subject, []);
-      await contestant.ready();
-      await contestant.run(size.warmUpMs, 0);
     }
+    await Promise.all(contestants.map((contestant) => contestant.ready()));
+    progress(`${scenario.id}: warming up`);
+    for (const contestant of contestants) await contestant.run(size.warmUpMs, 0);
     for (let round = 0; round < size.rounds; round++) {
       progress(`${scenario.id}: round ${round + 1} of ${size.rounds}`);
       const order = round % 2 === 0 ? contestants : contestants.toReversed();
