@@ -1,4 +1,5 @@
 import { CommlibError, type Inbound } from '@commlib/core';
+import { connectAsync } from 'mqtt';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { describeOn, type MqttBroker, startMosquitto, until } from '../brokers/index.js';
 import { startProxy, through } from '../faults/proxy.js';
@@ -177,6 +178,28 @@ describeOn(
       });
       await link.transport.publish('still/there', bytes('x'), { delivery: 'at-least-once' });
       expect(link.states()).toEqual(['connecting', 'ready']);
+    });
+
+    test('a client of MQTT 5 that asks in its own way gets its correlation data back, byte by byte', async () => {
+      await using server = await connected(broker.url);
+      const address = unique();
+      await server.transport.serve(address, { maxInFlight: 8 }, (request) => {
+        const { replyTo = '', correlationId } = request;
+        void server.transport.respond(request, { replyTo, correlationId }, bytes('answer'));
+      });
+      const client = await connectAsync(broker.url, { protocolVersion: 5, reconnectPeriod: 0 });
+      try {
+        const inbox = unique();
+        const correlationData = Buffer.from([0, 1, 127, 128, 255]);
+        const answer = new Promise<Buffer | undefined>((resolve) => {
+          client.once('message', (_topic, _payload, packet) => resolve(packet.properties?.correlationData));
+        });
+        await client.subscribeAsync(inbox);
+        await client.publishAsync(address, 'x', { properties: { responseTopic: inbox, correlationData } });
+        expect(await answer).toEqual(correlationData);
+      } finally {
+        await client.endAsync(true);
+      }
     });
 
     test('headers and expiry travel on MQTT 5 and are refused with a reason on 3.1.1', async () => {
