@@ -73,6 +73,38 @@ describe('json', () => {
       expect(() => stringify(bad)).toThrow(EncodeError);
   });
 
+  test('what a class says of itself is written, also when it is no number or hides a cycle', () => {
+    class Price {
+      readonly #value: number;
+      constructor(value: number) {
+        this.#value = value;
+      }
+      toJSON() {
+        return this.#value;
+      }
+    }
+    expect(stringify({ bid: new Price(Number.NaN), ask: new Price(2), none: null })).toBe(
+      '{"bid":NaN,"ask":2,"none":null}',
+    );
+    const order = { none: null, self: {}, toJSON: () => ({ none: null }) };
+    order.self = order;
+    expect(stringify([order])).toBe('[{"none":null}]');
+  });
+
+  test('a value that cannot be written is a typed error, whatever goes wrong on the way', () => {
+    let deep: unknown = null;
+    for (let i = 0; i < 50_000; i++) deep = [deep];
+    const bad = {
+      toJSON() {
+        throw new RangeError('no');
+      },
+    };
+    const cycle: { n: bigint; self?: unknown } = { n: 1n };
+    cycle.self = cycle;
+    for (const value of [deep, [1n, deep], bad, [1n, bad], cycle])
+      expect(() => stringify(value)).toThrow(expect.objectContaining({ code: 'NOT_ENCODABLE' }));
+  });
+
   test('any JSON value comes back as it was', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {

@@ -23,36 +23,46 @@ export function json(): Codec {
   };
 }
 
-/** Text of a value; see {@link json}. */
+/** Text of a value; see {@link json}. Throws {@link EncodeError}. */
 export function stringify(value: unknown): string {
-  let text: string | undefined;
   try {
-    text = JSON.stringify(value);
-  } catch (cause) {
-    if (!(cause instanceof TypeError))
-      throw new EncodeError('the value cannot be written as JSON', { cause });
-    // A bigint, or a cycle: the slow writer knows the one and throws for the other.
+    const text = stringifyStandard(value);
+    // JSON.stringify turns NaN and Infinity into null without a word; only a text with a null can hide one.
+    if (text !== undefined && !(text.includes('null') && hasNonFinite(value, ''))) return text;
     return stringifyExtended(value);
+  } catch (cause) {
+    if (cause instanceof EncodeError) throw cause;
+    // Nested too deeply, or a `toJSON` that throws.
+    throw new EncodeError('the value cannot be written as JSON', { cause });
   }
-  if (text === undefined) throw new EncodeError(`${typeof value} cannot be written as JSON`);
-  // JSON.stringify turns NaN and Infinity into null without a word; only a text with a null can hide one.
-  return text.includes('null') && hasNonFinite(value) ? stringifyExtended(value) : text;
 }
 
-function hasNonFinite(value: unknown): boolean {
-  if (typeof value === 'number') return !Number.isFinite(value);
-  if (typeof value !== 'object' || value === null) return false;
-  if (Array.isArray(value)) return value.some(hasNonFinite);
-  for (const key in value) if (hasNonFinite((value as Record<string, unknown>)[key])) return true;
-  return false;
+/** Undefined for what it does not know: a bigint or a cycle, which the slow writer tells apart, or no value at all. */
+function stringifyStandard(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch (cause) {
+    if (cause instanceof TypeError) return undefined;
+    throw cause;
+  }
+}
+
+function hasNonFinite(input: unknown, key: string): boolean {
+  if (typeof input === 'number') return !Number.isFinite(input);
+  if (typeof input !== 'object' || input === null) return false;
+  if (hasToJson(input)) return hasNonFinite(input.toJSON(key), key);
+  if (Array.isArray(input)) return input.some((item, i) => hasNonFinite(item, String(i)));
+  return Object.keys(input).some((k) => hasNonFinite((input as Record<string, unknown>)[k], k));
+}
+
+function hasToJson(value: object): value is { toJSON(key: string): unknown } {
+  return 'toJSON' in value && typeof value.toJSON === 'function';
 }
 
 function stringifyExtended(value: unknown): string {
   const open = new Set<object>();
   const write = (input: unknown, key: string): string | undefined => {
-    let v = input;
-    if (typeof v === 'object' && v !== null && 'toJSON' in v && typeof v.toJSON === 'function')
-      v = v.toJSON(key);
+    const v = typeof input === 'object' && input !== null && hasToJson(input) ? input.toJSON(key) : input;
     switch (typeof v) {
       case 'bigint':
         return v.toString();

@@ -29,19 +29,21 @@ export interface Envelope {
 /** Writes envelopes with one codec. */
 export class EnvelopeWriter {
   readonly #codec: Codec;
+  readonly #stringify: ((value: unknown) => string) | undefined;
   readonly #tail: string;
   readonly #options: EnvelopeOptions;
 
   constructor(codec: Codec, options: EnvelopeOptions) {
     this.#codec = codec;
+    this.#stringify = codec.stringify?.bind(codec);
     this.#options = options;
     this.#tail = `,"content_type":"json","encoding":"utf8","agent":${JSON.stringify(options.agent)}`;
   }
 
   /** A request, or with an empty `replyTo` an answer. `correlationId` is written when given (the key exists from 0.13.2 on). */
   write(data: unknown, replyTo: string, correlationId?: string, error?: WireError): Uint8Array {
-    const { stringify } = this.#codec;
     const now = Date.now();
+    const stringify = this.#stringify;
     if (stringify === undefined) {
       const header = {
         reply_to: replyTo,

@@ -66,6 +66,24 @@ describe('the envelope', () => {
     expect(readWireError(read(text).header)).toEqual({ code: 'NO', message: 'no', details: undefined });
   });
 
+  test('a codec that is an instance of a class keeps its `this`', () => {
+    class Shouting {
+      readonly contentType = 'application/json';
+      readonly #end = '!';
+      stringify(value: unknown): string {
+        return typeof value === 'string' ? `"${value}${this.#end}"` : JSON.stringify(value);
+      }
+      encode(value: unknown): Uint8Array {
+        return rawText(this.stringify(value));
+      }
+      decode(payload: Uint8Array): unknown {
+        return JSON.parse(new TextDecoder().decode(payload));
+      }
+    }
+    const writer = new EnvelopeWriter(new Shouting(), { timestamps: 'ms', agent: 'a' });
+    expect(readEnvelope(json(), writer.write('hey', 'r')).data).toBe('hey!');
+  });
+
   test('a codec without text gets the same as an object', () => {
     const seen: unknown[] = [];
     const codec = {
