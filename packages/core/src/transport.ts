@@ -9,7 +9,7 @@
  * @module
  */
 import type { Capabilities, ServeMode } from './capabilities.js';
-import type { Name } from './names/name.js';
+import type { Name, NameKind } from './names/name.js';
 import type { TransportEvent, TransportStatus } from './status.js';
 
 /** Metadata of a message, string to string. Not every transport carries them: see `capabilities.headers`. */
@@ -156,8 +156,11 @@ export interface NameMapping {
   address(name: Name): string;
   /** What to subscribe with, `+` and `#` translated. May match more than asked when `capabilities.exactFilters` is false. */
   filter(name: Name): string;
-  /** The levels of an inbound address, for core's own matching and for named parameters. */
-  levels(address: string): readonly string[];
+  /**
+   * The levels of an inbound address, for core's own matching and for named parameters. `kind` is that of the name it was
+   * asked for with (default `plain`): where addresses keep their dots, only that tells whether they separate levels.
+   */
+  levels(address: string, kind?: NameKind): readonly string[];
   /**
    * Throws {@link InvalidNameError} for a reply address that no answer could be sent to: such a request is not executed.
    * Absent where any text will do.

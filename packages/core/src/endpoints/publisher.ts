@@ -21,7 +21,7 @@ export interface PublishOptions<Text extends string = string> extends Omit<SendO
   readonly params?: ParametersOf<Text> | undefined;
 }
 
-/** What `publish` takes: the options are required where the topic has parameters the publisher was not given. */
+/** What `publish` takes: `params` only where the topic has parameters. They are needed unless the publisher was given them. */
 export type PublishArguments<T extends TopicContract, Text extends string> =
   HasParameters<Text> extends true
     ? [data: TopicInput<T>, options?: PublishOptions<Text>]

@@ -1,6 +1,17 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { anything, commlibPattern, MemoryBroker, memory, Node, type NodeEvent, topic } from '../index.js';
+import {
+  anything,
+  commlibPattern,
+  type Inbound,
+  literal,
+  MemoryBroker,
+  memory,
+  type NameMapping,
+  Node,
+  type NodeEvent,
+  topic,
+} from '../index.js';
 
 const open: Node[] = [];
 let events: NodeEvent[] = [];
@@ -275,6 +286,39 @@ describe('options', () => {
       expect([message.headers, message.key, message.retained]).toEqual([{ h: 'ü' }, 'k', true]);
       break;
     }
+  });
+
+  test('where addresses keep their dots, the name says whether those separate levels', async () => {
+    // As Redis does.
+    const names: NameMapping = {
+      address: (name) => name.text,
+      filter: (name) => name.text.replaceAll(/[+#]/g, '#'),
+      levels: (address, kind) => address.split(kind === 'literal' ? '/' : /[./]/),
+    };
+    let deliver = (_: string) => {};
+    const base = memory();
+    const node = new Node({
+      transport: Object.assign(base, {
+        names,
+        capabilities: { ...base.capabilities, exactFilters: false },
+        subscribe: async (_filter: string, _options: unknown, on: (message: Inbound) => void) => {
+          const before = deliver;
+          deliver = (address) => {
+            before(address);
+            on({ address, payload: new TextEncoder().encode('{}'), retained: false });
+          };
+          return { close: async () => {} };
+        },
+      }),
+    });
+    open.push(node);
+    await node.start();
+    const seen: unknown[] = [];
+    await node.subscribe(topic(literal('bots/{id}/hb'), anything), (_, { params }) => seen.push(params));
+    await node.subscribe(topic('bots.{id}.{part}.hb', anything), (_, { params }) => seen.push(params));
+    deliver('bots/bot.one/hb');
+    deliver('bots/two/hb');
+    expect(seen).toEqual([{ id: 'bot.one' }, { id: 'bot', part: 'one' }, { id: 'two' }]);
   });
 
   test('wildcards and patterns of commlib match', async () => {

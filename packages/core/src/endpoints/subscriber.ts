@@ -90,7 +90,7 @@ export class Subscriber<T extends TopicContract<Text>, Text extends string = str
     this.filter = host.transport.names.filter(name);
     this.#again =
       host.transport.capabilities.exactFilters || name.kind === 'commlib' ? undefined : levelsOf(name);
-    this.#levels = host.transport.names.levels;
+    this.#levels = (address) => host.transport.names.levels(address, name.kind);
     const concurrency = positive(options.concurrency ?? 1, 'concurrency');
     this.#lane = new Lane({
       concurrency,

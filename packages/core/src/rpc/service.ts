@@ -71,6 +71,7 @@ export class RPCService<R extends RpcContract<Text>, Text extends string = strin
   readonly #lane: Lane<Inbound>;
   /** Requests beyond `maxQueued`: read only to be answered, one at a time where they must be decompressed. */
   readonly #surplus: Lane<Inbound>;
+  readonly #levels: (address: string) => readonly string[];
   readonly #seen = new SeenRequests();
   #intake: Intake | undefined;
   #closing: Promise<void> | undefined;
@@ -92,6 +93,7 @@ export class RPCService<R extends RpcContract<Text>, Text extends string = strin
     this.#concurrency = positive(options.concurrency ?? 64, 'concurrency');
     this.#maxQueued = options.maxQueued ?? 10_000;
     this.address = host.transport.names.address(fill(contract.name, options.params ?? {}));
+    this.#levels = (address) => host.transport.names.levels(address, contract.name.kind);
     const keyOf = () => undefined;
     this.#lane = new Lane({ concurrency: this.#concurrency, keyOf, run: (inbound) => this.#work(inbound) });
     this.#surplus = new Lane({ concurrency: 1, keyOf, run: (inbound) => this.#turnAway(inbound) });
@@ -241,7 +243,7 @@ export class RPCService<R extends RpcContract<Text>, Text extends string = strin
       job.envelope.header,
       job.inbound,
       this.contract.parameters,
-      host.transport.names.levels,
+      this.#levels,
       host.signal,
     );
     const layers = host.middleware.serve;
