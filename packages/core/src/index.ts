@@ -50,4 +50,3 @@ export type { InputOf, OutputOf, Schema } from './schema.js';
 export type { NodeEvent, TransportEvent, TransportStatus } from './status.js';
 export { type Backoff, DEFAULT_BACKOFF, Supervisor, type SupervisorOptions } from './supervisor.js';
 export type * from './transport.js';
-export { type Deferred, deferred } from './util/deferred.js';

@@ -7,6 +7,7 @@ import {
   MemoryBroker,
   memory,
   Node,
+  rpc,
   topic,
 } from './index.js';
 import { deferred } from './util/deferred.js';
@@ -126,6 +127,26 @@ describe('a node', () => {
     const before = errors.length;
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(errors.length).toBe(before);
+    await node.close();
+  });
+
+  test('whose connection is gone for good tells everybody who waits, and whoever comes later', async () => {
+    const { transport, fail } = failing();
+    const node = await new Node({ transport }).start();
+    const waiting = (await node.subscribe(any))[Symbol.asyncIterator]().next();
+    const behind = await node.subscribe(any);
+    const call = node.client(rpc('nobody', { request: anything, response: anything })).call({});
+    const client = node.client(rpc('other', { request: anything, response: anything }));
+    const told = Promise.all(
+      [waiting, call].map((one) => expect(one).rejects.toMatchObject({ code: 'NOT_AUTHORIZED' })),
+    );
+    await new Promise((resolve) => setImmediate(resolve)); // the inbox is open
+    fail();
+    await told;
+    await expect(client.call({})).rejects.toMatchObject({ code: 'NOT_AUTHORIZED' });
+    const later = behind[Symbol.asyncIterator]();
+    await expect(later.next()).rejects.toMatchObject({ code: 'NOT_AUTHORIZED' });
+    expect(await later.next()).toEqual({ done: true, value: undefined });
     await node.close();
   });
 

@@ -268,6 +268,20 @@ describe('at least once', () => {
   });
 });
 
+test('a group shares its messages at most once too, also when a member leaves', async () => {
+  const node = await start();
+  const seen: string[] = [];
+  const member = (name: string) =>
+    node.subscribe(numbers, ({ n }) => seen.push(`${name}${n}`), { group: 'g' });
+  const a = await member('a');
+  await member('b');
+  for (const n of [1, 2, 3, 4]) await node.publisher(numbers).publish({ n });
+  await expect.poll(() => [...seen].sort()).toEqual(['a1', 'a3', 'b2', 'b4']);
+  await a.close();
+  for (const n of [5, 6]) await node.publisher(numbers).publish({ n });
+  await expect.poll(() => seen.slice(4)).toEqual(['b5', 'b6']);
+});
+
 describe('options', () => {
   test('what the transport cannot do is an error at creation', async () => {
     const node = await start();

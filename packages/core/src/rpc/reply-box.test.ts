@@ -135,6 +135,26 @@ describe('hostile answers', () => {
   });
 });
 
+test('an inbox that could not be opened is tried again by the next call', async () => {
+  const transport = memory();
+  const openInbox = transport.openInbox.bind(transport);
+  let attempts = 0;
+  const node = await new Node({
+    transport: Object.assign(transport, {
+      openInbox: (...args: Parameters<Transport['openInbox']>) => {
+        if (++attempts === 1) throw new Error('at once, not as a rejection');
+        return attempts === 2 ? Promise.reject(new Error('denied')) : openInbox(...args);
+      },
+    }),
+  }).start();
+  open.push(node);
+  await node.serve(free, () => 'here');
+  await expect(node.client(free).call(1)).rejects.toThrow('at once');
+  await expect(node.client(free).call(1)).rejects.toThrow('denied');
+  expect(await Promise.all([node.client(free).call(1), node.client(free).call(1)])).toEqual(['here', 'here']);
+  expect(attempts).toBe(3);
+});
+
 test('a call that failed while its request was being compressed is not sent', async () => {
   const { client, opened, sent, released, node } = await calling({ compress: true });
   opened.resolve();
