@@ -148,6 +148,16 @@ describeOn(
       await until(() => got.size === 2100, { what: 'all messages' });
     });
 
+    test('closing without a limit waits for what was accepted', async () => {
+      await using broker = await startMosquitto({ own: true });
+      await using proxy = await startProxy(broker.port);
+      const link = await connected(through(proxy, broker.url));
+      proxy.latency(30);
+      const publishing = link.transport.publish('a', bytes('x'), { delivery: 'at-least-once' });
+      await link.transport.close({ deadlineMs: Number.POSITIVE_INFINITY });
+      await publishing;
+    });
+
     test('closing before, during and twice', async () => {
       await using broker = await startMosquitto({ own: true });
       await using proxy = await startProxy(broker.port);

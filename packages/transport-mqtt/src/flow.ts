@@ -4,6 +4,7 @@
  * reading goes on (some brokers send more than they were told to, and a reader that waited would miss their heartbeat).
  */
 import type { Settlement } from '@commlib/core';
+import { timerMs } from './timer.js';
 
 /** A message between its arrival and its acknowledgement. */
 interface Held<T> {
@@ -100,11 +101,4 @@ export class Flow<T> {
     }, inMs);
     this.#paused.add(timer);
   }
-}
-
-/** A longer timer fires at once. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
-
-function timerMs(wanted: number): number {
-  return Math.min(Math.max(0, wanted), LONGEST_TIMER_MS) || 0;
 }

@@ -16,6 +16,7 @@ import { closedBeforeConnack, disconnectError, linkError, publishError, subscrib
 import { LIMITS_OF_3, limitsOf, type ServerLimits } from './limits.js';
 import type { MqttConfig } from './options.js';
 import { PacketIds } from './packet-ids.js';
+import { timerMs } from './timer.js';
 import { writePuback, writePublish } from './wire.js';
 
 /** What a link is made with, apart from the configuration. */
@@ -238,7 +239,7 @@ export class Link {
     if (this.#end) return;
     this.#end = lost(this.#config.target);
     // Not end(true): mqtt.js ignores it while an end() is under way.
-    const timer = setTimeout(() => this.#client.stream.destroy(), deadlineMs);
+    const timer = setTimeout(() => this.#client.stream.destroy(), timerMs(deadlineMs));
     // mqtt.js's own end() waits for confirmations that may never come: what is still unconfirmed is taken away first.
     for (const id of Object.keys(this.#client.outgoing)) this.#client.removeOutgoingMessage(Number(id));
     this.#client.end(false);

@@ -36,6 +36,7 @@ import { Sender } from './sender.js';
 import { proveSharedSubscriptions } from './shared.js';
 import { Subscriptions } from './subscriptions.js';
 import { Takeover } from './takeover.js';
+import { timerMs } from './timer.js';
 
 /**
  * A connection to an MQTT broker.
@@ -288,7 +289,7 @@ class MqttTransport implements Transport {
 async function within(timeoutMs: number, work: Promise<void>): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, timeoutMs);
+    timer = setTimeout(resolve, timerMs(timeoutMs));
   });
   await Promise.race([work, late]);
   clearTimeout(timer);

@@ -78,6 +78,12 @@ describe('the broker URL', () => {
     }
   });
 
+  test('no limit for an attempt is a long one, not none', () => {
+    expect(resolveOptions('mqtt://h', { connectTimeoutMs: Number.POSITIVE_INFINITY })).toMatchObject({
+      connectTimeoutMs: 2 ** 31 - 1,
+    });
+  });
+
   test('a client id of its own for each connection, unless given', () => {
     const ids = Array.from({ length: 100 }, () => resolveOptions('mqtt://h', {}).clientId);
     expect(new Set(ids).size).toBe(100);

@@ -1,5 +1,6 @@
 /** What a user can say about a connection, its defaults, and the URL taken apart. */
 import { type Backoff, type NameInput, UnsupportedError } from '@commlib/core';
+import { timerMs } from './timer.js';
 
 /** TLS for `mqtts://` and `wss://` (in Node). Certificates and keys as PEM text or bytes; reading files is the caller's job. */
 export interface MqttTlsOptions {
@@ -130,7 +131,7 @@ export function resolveOptions(url: string, options: MqttOptions): MqttConfig {
     tls: options.tls ?? {},
     will: options.will,
     keepaliveSeconds: Math.min(65_535, Math.max(1, Math.round((options.keepaliveMs ?? 30_000) / 1000))),
-    connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
+    connectTimeoutMs: timerMs(options.connectTimeoutMs ?? 10_000),
     backoff: options.backoff,
     maxBuffered: options.maxBuffered ?? 10_000,
     maxPacketBytes: options.maxPacketBytes ?? 16_777_216,

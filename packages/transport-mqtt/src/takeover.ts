@@ -4,6 +4,7 @@
  */
 import { type CommlibError, ConnectionError, DEFAULT_BACKOFF } from '@commlib/core';
 import type { MqttConfig } from './options.js';
+import { timerMs } from './timer.js';
 
 /** Links that end sooner than this after their beginning, one after the other, look like a quarrel over a client id. */
 const SHORT_MS = 3_000;
@@ -51,7 +52,7 @@ export class Takeover {
         clearTimeout(timer);
         resolve();
       };
-      const timer = setTimeout(done, this.#pauseMs * (0.5 + Math.random() / 2));
+      const timer = setTimeout(done, timerMs(this.#pauseMs * (0.5 + Math.random() / 2)));
       signal.addEventListener('abort', done, { once: true });
     });
   }
