@@ -178,6 +178,18 @@ describe('a lost connection', () => {
     expect(states.at(-1)).toMatchObject({ state: 'closed', error: { code: 'AUTHENTICATION_FAILED' } });
   });
 
+  test('a pause longer than a timer holds is not over at once', async () => {
+    let attempts = 0;
+    const endless = { minMs: Number.POSITIVE_INFINITY, maxMs: Number.POSITIVE_INFINITY };
+    const supervisor = new Supervisor({ target: 't', backoff: endless, open: async () => void attempts++ });
+    await supervisor.start({ timeoutMs: 1_000, failFast: true, onEvent: () => {} });
+    supervisor.lost(refused());
+    const later = new Promise((resolve) => setTimeout(resolve, 20));
+    await later;
+    expect(attempts).toBe(1);
+    supervisor.close();
+  });
+
   test('closing ends the pause and the attempts', async () => {
     const { start, supervisor, attempts } = supervise(async (n) => {
       if (n > 1) throw refused();

@@ -200,7 +200,7 @@ export class Supervisor {
         this.#wake = undefined;
         resolve();
       };
-      const timer = setTimeout(done, delayMs);
+      const timer = setTimeout(done, timerMs(delayMs));
       this.#wake = done;
     });
   }
