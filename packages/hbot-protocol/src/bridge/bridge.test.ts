@@ -137,6 +137,13 @@ describe('the life of a bridge', () => {
     expect(errors).toMatchObject([{ code: 'NOT_CONNECTED' }]);
   });
 
+  it('an endless pause between heartbeats is not taken for a short one', async () => {
+    const heard = await listen();
+    await bridge({ heartbeatMs: Number.POSITIVE_INFINITY }).start();
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect(heard.filter(([address]) => address === 'hbot/b/hb')).toHaveLength(1);
+  });
+
   it('what is published while it is stopped goes nowhere', async () => {
     await bridge().publish.notify('into the void');
   });

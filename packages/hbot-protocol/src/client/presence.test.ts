@@ -26,6 +26,18 @@ afterEach(() => {
 });
 
 describe('presence', () => {
+  it('is never lost when no time is too long', () => {
+    const endless = new PresenceTracker({
+      lostAfterMs: Number.POSITIVE_INFINITY,
+      now: () => Date.now(),
+      onChange: (presence) => changes.push(presence),
+    });
+    endless.watch();
+    vi.advanceTimersByTime(20_000);
+    expect(states()).toEqual([]);
+    endless.close();
+  });
+
   it('says nothing after its end, whatever still comes', () => {
     tracker.close();
     beat();

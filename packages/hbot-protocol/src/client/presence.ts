@@ -35,6 +35,8 @@ export interface PresenceOptions {
   readonly onChange: (presence: BotPresence) => void;
 }
 
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 const RESTART =
   'the bot answers commands but sends no heartbeats: restart its process, and do not trust its 200s (Hummingbot 2.13 is like this after its broker was away)';
 
@@ -111,7 +113,8 @@ export class PresenceTracker {
 
   #arm(): void {
     clearTimeout(this.#timer);
-    if (this.#closed) return;
+    // No timer holds more than 24 days: given more, it would fire at once.
+    if (this.#closed || this.#options.lostAfterMs > LONGEST_TIMER_MS) return;
     const timer: ReturnType<typeof setTimeout> & { unref?: () => void } = setTimeout(() => {
       if (this.#presence.state !== 'offline') this.#change('lost');
     }, this.#options.lostAfterMs);
