@@ -328,6 +328,18 @@ describe('closing a service', () => {
   });
 });
 
+test('an answer the transport refuses at once is reported once', async () => {
+  const { ask, settled, problems, node } = await serving(() => 1);
+  Object.assign(node.transport, {
+    respond: () => {
+      throw new Error('no such topic');
+    },
+  });
+  ask(1);
+  await expect.poll(() => settled).toEqual([['1', 'ack']]);
+  expect(problems()).toEqual(['handler-error HANDLER_FAILED']);
+});
+
 test('an answer that cannot be sent is reported once', async () => {
   const broker = new MemoryBroker();
   const events: NodeEvent[] = [];

@@ -3,20 +3,19 @@ import type { RpcContract } from '../contract.js';
 import { type CloseOptions, closeDeadline } from '../endpoints/close.js';
 import { type EndpointHost, plainPayload } from '../endpoints/host.js';
 import { requireService } from '../endpoints/require.js';
-import { CommlibError, DecodeError, HandlerError, RefusedRequestError } from '../errors.js';
+import { CommlibError, DecodeError, RefusedRequestError } from '../errors.js';
 import { runLayers } from '../middleware.js';
 import { fill, type ParametersOf } from '../names/parameters.js';
 import { checkOutbound, type InputOf, type OutputOf, validateInbound } from '../schema.js';
-import type { Inbound, Intake, NativeOptions, ReplyTarget, Settlement } from '../transport.js';
+import type { Inbound, Intake, NativeOptions } from '../transport.js';
 import { positive } from '../util/check.js';
 import { Lane } from '../util/lane.js';
-import { textOf } from '../util/text-of.js';
 import { isThenable } from '../util/thenable.js';
 import { within } from '../util/within.js';
-import { type Envelope, readEnvelope } from './envelope.js';
+import { Answers } from './answers.js';
+import { type Job, JobReader } from './job.js';
 import { Request } from './request.js';
-import { SeenRequests } from './seen.js';
-import { isServiceError, toWireError, type WireError } from './wire-error.js';
+import { toWireError } from './wire-error.js';
 
 /** Options of a service. */
 export interface RPCServiceOptions<Text extends string = string> {
@@ -42,15 +41,6 @@ export type RequestHandler<R extends RpcContract, Text extends string> = (
   request: Request<OutputOf<R['request']>, ParametersOf<Text>>,
 ) => InputOf<R['response']> | PromiseLike<InputOf<R['response']>>;
 
-/** A request that can be answered. */
-interface Job {
-  readonly inbound: Inbound;
-  readonly envelope: Envelope;
-  readonly target: ReplyTarget;
-  /** What the broker is told of the request when all is done. */
-  outcome: Settlement;
-}
-
 /**
  * Answers the requests of one procedure. Made by {@link Node.serve}.
  *
@@ -72,7 +62,8 @@ export class RPCService<R extends RpcContract<Text>, Text extends string = strin
   /** Requests beyond `maxQueued`: read only to be answered, one at a time where they must be decompressed. */
   readonly #surplus: Lane<Inbound>;
   readonly #levels: (address: string) => readonly string[];
-  readonly #seen = new SeenRequests();
+  readonly #reader: JobReader;
+  readonly #answers: Answers;
   #intake: Intake | undefined;
   #closing: Promise<void> | undefined;
   /** No more handlers are begun. */
@@ -94,6 +85,8 @@ export class RPCService<R extends RpcContract<Text>, Text extends string = strin
     this.#maxQueued = options.maxQueued ?? 10_000;
     this.address = host.transport.names.address(fill(contract.name, options.params ?? {}));
     this.#levels = (address) => host.transport.names.levels(address, contract.name.kind);
+    this.#reader = new JobReader(host);
+    this.#answers = new Answers(host, this.address);
     const keyOf = () => undefined;
     this.#lane = new Lane({ concurrency: this.#concurrency, keyOf, run: (inbound) => this.#work(inbound) });
     this.#surplus = new Lane({ concurrency: 1, keyOf, run: (inbound) => this.#turnAway(inbound) });
@@ -180,39 +173,13 @@ export class RPCService<R extends RpcContract<Text>, Text extends string = strin
   #open(inbound: Inbound, next: (this: this, job: Job) => void | Promise<void>): void | Promise<void> {
     try {
       const payload = plainPayload(this.#host, inbound.payload);
-      if (!(payload instanceof Promise)) return next.call(this, this.#read(payload, inbound));
+      if (!(payload instanceof Promise)) return next.call(this, this.#reader.read(payload, inbound));
       return payload
-        .then((plain) => next.call(this, this.#read(plain, inbound)))
+        .then((plain) => next.call(this, this.#reader.read(plain, inbound)))
         .catch((error) => this.#refuse(inbound, error));
     } catch (error) {
       this.#refuse(inbound, error);
     }
-  }
-
-  #read(payload: Uint8Array, inbound: Inbound): Job {
-    const envelope = readEnvelope(this.#host.codec, payload);
-    const target = targetOf(inbound, envelope);
-    if (target === undefined) {
-      throw new RefusedRequestError('NO_REPLY_ADDRESS', 'a request without a reply address was not executed');
-    }
-    // What cannot be answered is not executed: its sender could never know.
-    this.#host.transport.names.checkReply?.(target.replyTo);
-    const identity = this.#identity(inbound, target);
-    if (identity !== undefined && this.#seen.repeated(identity)) {
-      throw new RefusedRequestError('REPEATED_REQUEST', 'a request that came before was not executed again');
-    }
-    return { inbound, envelope, target, outcome: 'ack' };
-  }
-
-  /**
-   * What tells one request from another: the reply address where it is new for each call, else the correlation id within
-   * it, as with callers that use the request and response properties of MQTT 5 themselves. Without either (commlib-py's AMQP
-   * client) repetitions cannot be told from calls, and all are executed.
-   */
-  #identity(inbound: Inbound, { replyTo, correlationId }: ReplyTarget): string | undefined {
-    const byAddress = this.#host.transport.capabilities.correlation === 'address';
-    if (byAddress && (inbound.replyTo === undefined || inbound.correlationId === undefined)) return replyTo;
-    return correlationId === undefined ? undefined : `${replyTo}/${correlationId}`;
   }
 
   // None of what follows throws or rejects: whatever happens to a request becomes an answer or a report.
@@ -257,10 +224,10 @@ export class RPCService<R extends RpcContract<Text>, Text extends string = strin
       if (!isThenable(result)) return this.#answer(job, result);
       return Promise.resolve(result).then(
         (response) => this.#answer(job, response),
-        (error) => this.#failed(job, error),
+        (error) => this.#answers.failed(job, error),
       );
     } catch (error) {
-      return this.#failed(job, error);
+      return this.#answers.failed(job, error);
     }
   }
 
@@ -269,67 +236,19 @@ export class RPCService<R extends RpcContract<Text>, Text extends string = strin
       const checked = this.#host.validate.outbound
         ? checkOutbound(this.contract.response, `answer of ${this.address}`, response)
         : undefined;
-      if (checked === undefined) return this.#respond(job, response);
-      return checked.then(() => this.#respond(job, response)).catch((error) => this.#broken(job, error));
+      if (checked === undefined) return this.#answers.send(job, response);
+      return checked
+        .then(() => this.#answers.send(job, response))
+        .catch((error) => this.#answers.broken(job, error));
     } catch (error) {
-      return this.#broken(job, error);
+      return this.#answers.broken(job, error);
     }
   }
 
   /** A request that is not executed, and whose sender is told why. */
   #decline(job: Job, error: unknown): Promise<void> {
     job.outcome = 'reject';
-    return this.#fail(job, toWireError(this.#drop(job.inbound, error)));
-  }
-
-  /** The handler threw. An error it chose is an answer; of any other the caller learns the text only. */
-  #failed(job: Job, error: unknown): Promise<void> {
-    if (isServiceError(error)) return this.#fail(job, toWireError(error));
-    if (this.#host.signal.aborted) {
-      // Being shut down is not a failure, and nothing was answered: another service may have it.
-      job.outcome = 'nack';
-      return Promise.resolve();
-    }
-    const failure = new HandlerError(this.address, error);
-    this.#report(job.inbound.address, failure);
-    return this.#fail(job, { code: failure.code, message: textOf(error) });
-  }
-
-  /** The handler's answer breaks the contract, or cannot be written. */
-  #broken(job: Job, error: unknown): Promise<void> {
-    const known = CommlibError.is(error) ? error : new HandlerError(this.address, error);
-    this.#report(job.inbound.address, known);
-    return this.#fail(job, toWireError(known));
-  }
-
-  #fail(job: Job, { code, message, details }: WireError): Promise<void> {
-    const data = this.#host.transport.capabilities.failureData === 'empty' ? {} : null;
-    try {
-      return this.#respond(job, data, { code, message, details });
-    } catch (error) {
-      // The details may be anything. The caller gets an answer all the same.
-      this.#report(job.inbound.address, new HandlerError(this.address, error));
-      return this.#respond(job, data, { code, message });
-    }
-  }
-
-  /** Throws for what cannot be written; reports what cannot be sent. */
-  #respond({ inbound, target }: Job, data: unknown, error?: WireError): Promise<void> {
-    const { transport, envelopes, compress } = this.#host;
-    const correlation = transport.capabilities.correlation === 'envelope' ? target.correlationId : undefined;
-    const payload = envelopes.write(data, '', correlation, error);
-    const sent =
-      compress === undefined
-        ? transport.respond(inbound, target, payload)
-        : compress(payload).then((small) => transport.respond(inbound, target, small));
-    return sent.catch((cause) => {
-      if (this.#host.signal.aborted) return;
-      this.#report(target.replyTo, CommlibError.is(cause) ? cause : new HandlerError(this.address, cause));
-    });
-  }
-
-  #report(address: string, error: CommlibError): void {
-    this.#host.report({ type: 'handler-error', endpoint: this.address, address, error });
+    return this.#answers.fail(job, toWireError(this.#drop(job.inbound, error)));
   }
 
   #refuse(inbound: Inbound, error: unknown): void {
@@ -345,12 +264,4 @@ export class RPCService<R extends RpcContract<Text>, Text extends string = strin
     this.#host.report({ type: 'dropped', endpoint: this.address, address: inbound.address, error: known });
     return known;
   }
-}
-
-/** Where the answer goes: what the protocol says comes before what the envelope says. */
-function targetOf(inbound: Inbound, { header }: Envelope): ReplyTarget | undefined {
-  const replyTo = inbound.replyTo ?? header.reply_to;
-  if (typeof replyTo !== 'string' || replyTo === '') return undefined;
-  const correlationId = inbound.correlationId ?? header.correlation_id;
-  return typeof correlationId === 'string' ? { replyTo, correlationId } : { replyTo };
 }
