@@ -37,6 +37,28 @@ describeOn(
       },
     );
 
+    test.for([
+      [40, {}],
+      [40, { headers: { a: 'b' } }],
+      [40_000, {}],
+      [40_000, { headers: { a: 'b' } }],
+      [40_000, { delivery: 'at-least-once' }],
+    ] as const)(
+      'memory of %i bytes that is filled anew once publish() resolved: %j',
+      async ([size, options]) => {
+        await using link = await connected(broker.url);
+        const topic = unique();
+        const got: string[] = [];
+        await link.transport.subscribe(topic, lossy, (m) => got.push([...new Set(m.payload)].join()));
+        // A Buffer, whose slice() is no copy.
+        const payload = Buffer.alloc(size);
+        for (let i = 0; i < 5; i++) await link.transport.publish(topic, payload.fill(i), options);
+        payload.fill(9);
+        await until(() => got.length === 5, { what: 'all of them' });
+        expect(got).toEqual(['0', '1', '2', '3', '4']);
+      },
+    );
+
     test.for([5, 4] as const)(
       'MQTT %i: 5000 messages of QoS 2 at once: none is refused, none is lost',
       async (version) => {

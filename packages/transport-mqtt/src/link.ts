@@ -163,8 +163,8 @@ export class Link {
       this.#cork();
       writePublish(stream, this.version, topic, payload, 0, options.retain === true, 0);
     } else {
-      // Without a callback: with one, mqtt.js adds a listener per message while congested.
-      this.#client.publish(topic, asBuffer(payload), options);
+      // Without a callback: with one, mqtt.js adds a listener per message while congested. A copy, as in writePublish.
+      this.#client.publish(topic, asBuffer(new Uint8Array(payload)), options);
     }
     return this.congested ? this.drained() : DONE;
   }

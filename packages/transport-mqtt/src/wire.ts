@@ -5,7 +5,7 @@
  */
 import { allocate } from './bytes.js';
 
-/** Above this many bytes the payload is written by itself instead of being copied. */
+/** Above this many bytes the payload of a QoS 1 message, which stays ours until it is confirmed, is not copied. */
 const COPY_LIMIT = 16_384;
 
 const PUBLISH = 0x30;
@@ -32,7 +32,8 @@ export function writePublish(
   const topicLength = encoded?.length ?? topic.length;
   const extra = (qos === 1 ? 2 : 0) + (version === 5 ? 1 : 0);
   const remaining = 2 + topicLength + extra + payload.length;
-  const copied = payload.length <= COPY_LIMIT;
+  // Of QoS 0 always: whoever sent it may fill the same memory with the next message before this one has left.
+  const copied = qos === 0 || payload.length <= COPY_LIMIT;
   const packet = allocate(1 + lengthBytes(remaining) + remaining - (copied ? 0 : payload.length));
   packet[0] = PUBLISH | (qos << 1) | (retain ? 1 : 0);
   let at = 1;
