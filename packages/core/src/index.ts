@@ -41,7 +41,8 @@ export {
   toName,
 } from './names/name.js';
 export type { AnyParameters, HasParameters, ParametersOf } from './names/parameters.js';
-export { Node, type NodeOptions, type StartOptions } from './node.js';
+export { Node } from './node.js';
+export type { NodeOptions, StartOptions } from './node-options.js';
 export type { CallOptions, RPCClient, RPCClientOptions } from './rpc/client.js';
 export type { EnvelopeOptions } from './rpc/envelope.js';
 export type { Request } from './rpc/request.js';

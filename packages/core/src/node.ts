@@ -1,4 +1,3 @@
-import type { Codec } from './codec/codec.js';
 import { DEFAULT_MAX_PAYLOAD_BYTES, deflate } from './codec/compression.js';
 import { json } from './codec/json.js';
 import type { RpcContract, TopicContract } from './contract.js';
@@ -8,10 +7,11 @@ import { inTime } from './endpoints/in-time.js';
 import { Publisher, type PublisherOptions } from './endpoints/publisher.js';
 import { type MessageHandler, Subscriber, type SubscriberOptions } from './endpoints/subscriber.js';
 import { ClosedError, type CommlibError, HandlerError, StateError } from './errors.js';
-import { Heartbeat, type HeartbeatOptions } from './heartbeat.js';
+import { Heartbeat } from './heartbeat.js';
 import { type Middleware, MiddlewareStack } from './middleware.js';
+import type { NodeOptions, StartOptions } from './node-options.js';
 import { RPCClient, type RPCClientOptions } from './rpc/client.js';
-import { DEFAULT_ENVELOPE, type EnvelopeOptions, EnvelopeWriter } from './rpc/envelope.js';
+import { DEFAULT_ENVELOPE, EnvelopeWriter } from './rpc/envelope.js';
 import { lostInFlight, ReplyBox } from './rpc/reply-box.js';
 import { type RequestHandler, RPCService, type RPCServiceOptions } from './rpc/service.js';
 import type { NodeEvent, TransportEvent, TransportStatus } from './status.js';
@@ -23,44 +23,6 @@ import { getOrMake } from './util/get-or-make.js';
 import { randomHex } from './util/random.js';
 import { isThenable } from './util/thenable.js';
 import { within } from './util/within.js';
-
-/** Options of a {@link Node}. */
-export interface NodeOptions {
-  /** The connection: `mqtt('mqtt://localhost')`, `memory()`, … A transport serves one node, once. */
-  readonly transport: Transport;
-  /** Default: 32 random hex digits. As in commlib-py, every `-` becomes `_`. */
-  readonly name?: string | undefined;
-  /** Publish heartbeats. Default false. */
-  readonly heartbeat?: boolean | HeartbeatOptions | undefined;
-  /** Default {@link json}. */
-  readonly codec?: Codec | undefined;
-  /** Where data is checked against schemas. Default both. Without it, whatever comes is handed on as if it had the type. */
-  readonly validate?:
-    | { readonly inbound?: boolean | undefined; readonly outbound?: boolean | undefined }
-    | undefined;
-  /** Addresses for answers begin with this: brokers that deny by default allow only certain topics. Default: the transport's. */
-  readonly inboxPrefix?: string | undefined;
-  /** Compress what is sent with zlib, as commlib-py's `compression` does. Compressed payloads are read either way. Default false. */
-  readonly compress?: boolean | undefined;
-  /** Larger payloads, also after decompression, are refused. Bytes. Default 16 MiB. */
-  readonly maxPayloadBytes?: number | undefined;
-  /** How RPC envelopes are written, for those who compare bytes. */
-  readonly envelope?: Partial<EnvelopeOptions> | undefined;
-  /**
-   * Called for every event, as {@link Node.events} gives them. What it throws does no harm: readers of
-   * {@link Node.events} are told.
-   */
-  readonly onEvent?: ((event: NodeEvent) => void) | undefined;
-}
-
-/** How {@link Node.start} behaves. */
-export interface StartOptions {
-  /** Gives up after this long, in milliseconds. Default 30 000. */
-  readonly timeoutMs?: number | undefined;
-  /** Reject at the first failed attempt. Default false: go on trying until the timeout. */
-  readonly failFast?: boolean | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
 
 /** How much longer than its deadline a transport may take to close before it is left alone. */
 const GRACE_MS = 500;

@@ -53,7 +53,7 @@ export class Lane<T> {
     if (this.#ready.length > 0) this.#next();
   }
 
-  /** Takes out the item that waits longest for a worker. */
+  /** Takes out the oldest item that waits for a worker; when all wait for others of their keys, the oldest of one key. */
   shift(): T | undefined {
     const item = this.#ready.shift();
     if (item !== undefined) {

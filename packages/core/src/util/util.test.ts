@@ -1,5 +1,7 @@
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Deadlines } from './deadlines.js';
+import { type Deferred, deferred } from './deferred.js';
 import { EventStream } from './event-stream.js';
 import { Lane } from './lane.js';
 
@@ -174,6 +176,71 @@ describe('lane', () => {
     await lane.idle();
     expect(seen.length).toBe(99_998);
     expect(seen[0]).toBe(2);
+  });
+});
+
+describe('any sequence of work, of whatever length and keys', () => {
+  const step = fc.oneof(
+    { weight: 4, arbitrary: fc.record({ push: fc.constantFrom('a', 'b', 'c', undefined) }) },
+    { weight: 3, arbitrary: fc.record({ finish: fc.nat(3) }) },
+    { weight: 1, arbitrary: fc.constant({ drop: true as const }) },
+  );
+
+  test('is begun once or dropped once, in order per key, and never too much of it at once', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(step, { maxLength: 60 }),
+        fc.integer({ min: 1, max: 4 }),
+        async (steps, limit) => {
+          interface Work {
+            readonly n: number;
+            readonly key: string | undefined;
+            readonly done: Deferred<void>;
+          }
+          const begun: Work[] = [];
+          const running = new Set<Work>();
+          const dropped: Work[] = [];
+          let most = 0;
+          const lane = new Lane<Work>({
+            concurrency: limit,
+            keyOf: ({ key }) => key,
+            run(work) {
+              if (work.key !== undefined && limit > 1)
+                expect([...running].some(({ key }) => key === work.key)).toBe(false);
+              begun.push(work);
+              running.add(work);
+              most = Math.max(most, running.size);
+              return work.done.promise.then(() => void running.delete(work));
+            },
+          });
+          let pushed = 0;
+          for (const one of steps) {
+            if ('push' in one) lane.push({ n: pushed++, key: one.push, done: deferred() });
+            else if ('finish' in one) [...running][one.finish]?.done.resolve();
+            else {
+              const work = lane.shift();
+              if (work) dropped.push(work);
+            }
+            await new Promise((resolve) => setImmediate(resolve));
+            expect(lane.waiting).toBe(pushed - begun.length - dropped.length);
+          }
+          const idle = lane.idle();
+          while (running.size > 0) {
+            for (const { done } of running) done.resolve();
+            await new Promise((resolve) => setImmediate(resolve));
+          }
+          await idle;
+          expect(most).toBeLessThanOrEqual(limit);
+          const order = (a: Work, b: Work) => a.n - b.n;
+          expect([...begun, ...dropped].sort(order).map(({ n }) => n)).toEqual([...Array(pushed).keys()]);
+          for (const key of ['a', 'b', 'c']) {
+            const mine = begun.filter((work) => work.key === key);
+            expect(mine).toEqual([...mine].sort(order));
+          }
+        },
+      ),
+      { numRuns: 60 },
+    );
   });
 });
 
