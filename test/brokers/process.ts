@@ -18,7 +18,7 @@ export interface ServerProcessOptions {
   /** Removed by the guard if this test process dies before it could clean up. */
   directory?: string;
   /**
-   * Asked repeatedly, with what the process has written so far; it counts as started once this says true. A port that
+   * Asked repeatedly, with the first 200 000 characters the process has written; it counts as started once this says true. A port that
    * accepts is not enough: it may be somebody else's.
    */
   ready(log: string): Promise<boolean>;
@@ -48,8 +48,12 @@ export async function startProcess(
     detached: true,
   });
   let log = '';
+  // A server that is busy at once says so much that its first lines are gone before they are looked at.
+  let beginning = '';
   const collect = (chunk: Buffer) => {
-    log = (log + chunk.toString('utf8')).slice(-logLimit);
+    const text = chunk.toString('utf8');
+    if (beginning.length < logLimit) beginning += text;
+    log = (log + text).slice(-logLimit);
   };
   child.stdout.on('data', collect);
   child.stderr.on('data', collect);
@@ -83,7 +87,7 @@ export async function startProcess(
     },
   };
   try {
-    await until(async () => !running() || (await options.ready(log)), {
+    await until(async () => !running() || (await options.ready(beginning)), {
       what: `${command} is ready`,
       timeoutMs: options.timeoutMs ?? 15_000,
       everyMs: 25,
