@@ -1,5 +1,5 @@
 /** What a user reads, and what a script gets as exit code, when something is wrong. */
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -11,7 +11,7 @@ import {
   startEmbedded,
   startMosquitto,
 } from '../brokers/index.js';
-import { type Finished, folder, run, start } from './tool.js';
+import { type Finished, folder, run, shell, start } from './tool.js';
 
 /** One line, beginning with the tool's name. */
 function oneError({ stderr }: Finished, tool = 'commlib'): string {
@@ -42,6 +42,12 @@ describe('wrong usage ends with 2 and says what is wrong', () => {
     expect(oneError(misspelt)).toMatch(/Unrecognized key: "pasword"/);
     expect([broken.code, misspelt.code]).toEqual([2, 2]);
   });
+});
+
+test.runIf(existsSync('/dev/full'))('output that cannot be written is a failure (where there is a /dev/full)', async () => {
+  const finished = await shell(`hbotctl stop testbot --dry-run >/dev/full`).finished;
+  expect(finished.stderr).toMatch(/cannot be written: .*ENOSPC/);
+  expect(finished.code).toBe(1);
 });
 
 test('a broker type without a transport ends with 6', async () => {

@@ -39,6 +39,16 @@ describe('wrong usage ends with 2, in one line', () => {
 });
 
 test.each([
+  [['status', '--json'], /missing required argument 'bot'/],
+  [['status', 'testbot', '--timeout', 'abc', '--json'], /Seconds, a number above 0/],
+  [['statu', 'testbot', '--json'], /unknown command 'statu' \(Did you mean status\?\)/],
+])('%j is an error in JSON', async (args, message) => {
+  const { code, stdout, stderr } = await run(args);
+  expect(JSON.parse(stderr)).toEqual({ error: { code: 'USAGE', message: expect.stringMatching(message) } });
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+});
+
+test.each([
   [[]],
   [['discover']],
   [['start']],

@@ -11,11 +11,13 @@ const SAME_KEY_MS = 500;
  * Calls `main` with the surroundings of this process and makes its result the exit code.
  *
  * The first SIGINT or SIGTERM stops `main` in good order through its signal; a second one ends the process at once.
- * When the reader of our output goes away (`| head`), `main` is stopped and the exit code is 0.
+ * When the reader of our output goes away (`| head`), `main` is stopped and the exit code is 0. Output that cannot be
+ * written for another reason (a full disk) was asked for and did not happen: the exit code is 1.
  */
 export async function runProcess(main: (io: Io) => Promise<number>): Promise<void> {
   const stop = new AbortController();
   let stoppedAt = Number.POSITIVE_INFINITY;
+  let unwritten: Error | undefined;
   const on = (name: 'SIGINT' | 'SIGTERM', exitCode: number) => {
     process.on(name, () => {
       if (performance.now() - stoppedAt > SAME_KEY_MS) process.exit(exitCode);
@@ -28,9 +30,11 @@ export async function runProcess(main: (io: Io) => Promise<number>): Promise<voi
   on('SIGTERM', EXIT.terminated);
   const outputOf = (stream: NodeJS.WriteStream): Output => {
     let gone = false;
-    stream.on('error', () => {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
       gone = true;
-      stop.abort(new StopError('the output was closed', EXIT.ok, true));
+      const closed = error.code === 'EPIPE';
+      if (!closed) unwritten ??= error;
+      stop.abort(new StopError('the output was closed', closed ? EXIT.ok : EXIT.failed, true));
     });
     return {
       write: (text) => {
@@ -49,5 +53,11 @@ export async function runProcess(main: (io: Io) => Promise<number>): Promise<voi
   };
   process.exitCode = EXIT.failed;
   process.exitCode = await main(io);
+  // The last write may fail only after the work is done.
+  process.once('beforeExit', () => {
+    if (unwritten === undefined) return;
+    io.err.write(`the output cannot be written: ${unwritten.message}\n`);
+    if (process.exitCode === EXIT.ok) process.exitCode = EXIT.failed;
+  });
   setTimeout(() => process.exit(), LINGER_MS).unref();
 }

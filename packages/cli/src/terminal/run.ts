@@ -13,6 +13,10 @@ export interface Cli {
 
 /** Runs the program with the arguments that follow the executable's name; resolves with the exit code. */
 export async function runCli({ program, jsonErrors }: Cli, args: readonly string[], io: Io): Promise<number> {
+  // A mistake may come before --json on the line, so the options are not asked.
+  if (jsonErrors && args.includes('--json')) {
+    onUsageError(program, (line) => io.err.write(`${toJson({ error: { code: 'USAGE', message: line } })}\n`));
+  }
   try {
     await program.parseAsync([...args], { from: 'user' });
     return EXIT.ok;
@@ -41,20 +45,25 @@ export function prepare(program: Command, io: Io): Command {
       writeErr: (text) => io.err.write(text),
       getOutHasColors: () => io.out.isTerminal,
       getErrHasColors: () => io.err.isTerminal,
-      outputError: (text, write) => {
-        const line = oneLine(
-          text
-            .trim()
-            .replace(/^error: /, '')
-            .replace(/\n\(/, ' ('),
-        );
-        write(`${io.err.colours.red(`${shortName(program)}:`)} ${line} — try --help\n`);
-      },
     });
     for (const child of command.commands) settings(child);
   };
   settings(program);
+  onUsageError(program, (line) => {
+    io.err.write(`${io.err.colours.red(`${shortName(program)}:`)} ${line} — try --help\n`);
+  });
   return program;
+}
+
+/** What is done with a mistake in the command line, said in one line; of every command. */
+function onUsageError(command: Command, say: (line: string) => void): void {
+  command.configureOutput({
+    outputError: (text) => {
+      const trimmed = text.trim().replace(/^error: /, '');
+      say(oneLine(trimmed.replace(/\n\(/, ' (')));
+    },
+  });
+  for (const child of command.commands) onUsageError(child, say);
 }
 
 /** `npm start --` in a usage line is `npm start` in front of an error. */
