@@ -7,6 +7,14 @@ import { FULL, scenarios } from './burst/scenarios.js';
 
 const VARIATIONS = 20_000;
 
+if (process.argv.length > 2) {
+  console.log(`npm run soak
+  the fault tests in their full size, on a Mosquitto of its own that is killed and restarted: about two minutes.
+  It takes no options. The exit code is 1 when a promise was broken, or when there is no Mosquitto.`);
+  const asked = process.argv.slice(2).every((word) => word === '--help' || word === '-h');
+  process.exit(asked ? 0 : 2);
+}
+
 const found = await findBroker('mosquitto', { own: true });
 if (!found.found) {
   console.error(`there is no Mosquitto to do it on: ${found.why}`);
