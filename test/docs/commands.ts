@@ -7,11 +7,10 @@ import { root } from './markdown.js';
 /** How long one command may take. */
 export const timeLimitMs = 60_000;
 
-/** The program that `npx name` runs: one that is installed here. npx itself would look for others on the network. */
+/** The program that `npx name` runs in a clone: one of the root. npx itself would look for others on the network. */
 export function programOf(name: string): string {
-  const places = ['node_modules/.bin', 'test/node_modules/.bin'].map((folder) => join(root, folder, name));
-  const program = places.find((path) => existsSync(path));
-  if (program === undefined) throw new Error(`${name} is not installed in the repository`);
+  const program = join(root, 'node_modules/.bin', name);
+  if (!existsSync(program)) throw new Error(`${name} is not installed in the repository`);
   return program;
 }
 
