@@ -10,11 +10,15 @@ import type { Deadlines } from '../util/deadlines.js';
 
 /** What a node counted since it was made. */
 export interface Counters {
+  /** Messages given to the transport; what became of each, its promise says. */
   published: number;
+  /** Messages and requests that came in, whatever became of them. */
   received: number;
   /** Messages not handled, each of which was reported as an event, and those a slow subscriber lost. */
   dropped: number;
+  /** Requests given to the transport. */
   calls: number;
+  /** Requests given to a handler. */
   served: number;
   /** Answers nobody waited for any more. */
   lateReplies: number;

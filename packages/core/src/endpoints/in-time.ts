@@ -17,6 +17,7 @@ export function inTime<T>(host: EndpointHost, work: () => Promise<T>, patience: 
   const { timeoutMs, signal, missing, doing } = patience;
   return new Promise<T>((resolve, reject) => {
     if (signal?.aborted) return reject(new AbortedError(doing, signal.reason));
+    if (host.signal.aborted) return reject(host.signal.reason);
     const fail = (error: unknown) => {
       release();
       reject(error);

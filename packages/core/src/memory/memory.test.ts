@@ -117,6 +117,34 @@ describe('the in-memory transport keeps its contract', () => {
     await expect.poll(() => seen).toEqual(['new']);
   });
 
+  test('a message that is refused for ever leaves time for everything else', async () => {
+    const transport = await connect(new MemoryBroker());
+    let deliveries = 0;
+    const intake = await transport.subscribe('a', durable, (message) => {
+      // Else the event loop would stand still, and the test with it.
+      message.settle?.(++deliveries > 1000 ? 'reject' : 'nack');
+    });
+    await transport.publish('a', bytes('poison'));
+    await new Promise((resolve) => setImmediate(resolve));
+    await intake.close();
+    expect(deliveries).toBeLessThan(10);
+  });
+
+  test('what is given back keeps its order', async () => {
+    const transport = await connect(new MemoryBroker());
+    const got: Inbound[] = [];
+    const intake = await transport.subscribe('a', durable, (message) => got.push(message));
+    for (const n of [1, 2, 3]) await transport.publish('a', bytes(String(n)));
+    await expect.poll(() => got.length).toBe(3);
+    const closing = intake.close();
+    for (const message of got) message.settle?.('nack');
+    await closing;
+    await transport.publish('a', bytes('4'));
+    const seen: string[] = [];
+    await transport.subscribe('a', durable, (message) => seen.push(text(message)));
+    await expect.poll(() => seen).toEqual(['1', '2', '3', '4']);
+  });
+
   test('what is to be retried later comes later', async () => {
     const transport = await connect(new MemoryBroker());
     const seen: (number | undefined)[] = [];

@@ -2,8 +2,13 @@
 import type { Settlement } from '../transport.js';
 import type { Consumer, Stored } from './broker.js';
 
+/** A message that was refused comes again after a moment: at once, a handler that always fails would leave no time for anything else. */
+const PAUSE_AFTER_NACK_MS = 5;
+
 interface Queued {
   readonly message: Stored;
+  /** Its place among the others. */
+  readonly place: number;
   attempt: number;
   /** The member has it; before, it is on its way. */
   delivered: boolean;
@@ -28,6 +33,7 @@ export class Queue {
   readonly levels: readonly string[];
   #members: Member[] = [];
   #waiting: Queued[] = [];
+  #pushed = 0;
   #turn = 0;
 
   constructor(levels: readonly string[]) {
@@ -39,7 +45,7 @@ export class Queue {
   }
 
   push(message: Stored): void {
-    this.#waiting.push({ message, attempt: 0, delivered: false });
+    this.#waiting.push({ message, place: this.#pushed++, attempt: 0, delivered: false });
     this.#deliver();
   }
 
@@ -65,12 +71,19 @@ export class Queue {
     member.settled?.();
   }
 
-  /** To the front, in its order. */
   #takeBack(member: Member, which: (queued: Queued) => boolean): void {
-    const back = [...member.inFlight].filter(which);
-    for (const queued of back) member.inFlight.delete(queued);
-    this.#waiting.unshift(...back);
+    for (const queued of [...member.inFlight].filter(which)) {
+      member.inFlight.delete(queued);
+      this.#putBack(queued);
+    }
     this.#deliver();
+  }
+
+  /** Where it was: before those that came later. */
+  #putBack(queued: Queued): void {
+    const later = this.#waiting.findIndex(({ place }) => place > queued.place);
+    if (later < 0) this.#waiting.push(queued);
+    else this.#waiting.splice(later, 0, queued);
   }
 
   #deliver(): void {
@@ -113,15 +126,20 @@ export class Queue {
   }
 
   #settle(queued: Queued, member: Member, outcome: Settlement): void {
-    if (outcome === 'nack') this.#waiting.unshift(queued);
-    else if (typeof outcome === 'object') {
-      setTimeout(() => {
-        this.#waiting.unshift(queued);
-        this.#deliver();
-      }, outcome.retryInMs);
+    if (outcome !== 'ack' && outcome !== 'reject') {
+      const pauseMs = outcome === 'nack' ? PAUSE_AFTER_NACK_MS : outcome.retryInMs;
+      // A member that leaves fails no more.
+      if (outcome === 'nack' && !this.#members.includes(member)) this.#putBack(queued);
+      // More than setTimeout can hold (24 days) would fire at once.
+      else setTimeout(() => this.#again(queued), Math.min(pauseMs, 2 ** 31 - 1));
     }
     this.#deliver();
     if (member.inFlight.size === 0) member.settled?.();
+  }
+
+  #again(queued: Queued): void {
+    this.#putBack(queued);
+    this.#deliver();
   }
 
   #next(): Member | undefined {
