@@ -1,6 +1,6 @@
 import { deflateSync, inflateSync } from 'node:zlib';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { CommlibError, DecodeError, EncodeError } from '../errors.js';
 import { deflate, inflate, isZlib } from './compression.js';
 import { json, parseEnvelopeJson, parseJson, stringify } from './json.js';
@@ -208,6 +208,34 @@ describe('compression', () => {
     const bomb = new Uint8Array(deflateSync(Buffer.alloc(50_000_000)));
     expect(bomb.length).toBeLessThan(100_000);
     await expect(inflate(bomb, 1_000_000)).rejects.toMatchObject({ code: 'TOO_LARGE' });
+  });
+
+  test('hundreds of bombs go off one after the other, and what is good waits no longer than its turn', async () => {
+    const bomb = new Uint8Array(deflateSync(Buffer.alloc(2_000_000)));
+    const good = new Uint8Array(deflateSync(bytes('{"x":1}')));
+    let open = 0;
+    let most = 0;
+    const Real = DecompressionStream;
+    class Counted extends Real {
+      constructor(format: CompressionFormat) {
+        super(format);
+        most = Math.max(most, ++open);
+      }
+    }
+    vi.stubGlobal('DecompressionStream', Counted);
+    try {
+      const bombs = Array.from({ length: 100 }, () =>
+        inflate(bomb, 1_000_000)
+          .catch((error: DecodeError) => error.code)
+          .finally(() => open--),
+      );
+      const last = inflate(good, 1_000).finally(() => open--);
+      expect(new Set(await Promise.all(bombs))).toEqual(new Set(['TOO_LARGE']));
+      expect(text(await last)).toBe('{"x":1}');
+      expect(most).toBeLessThanOrEqual(5); // 4, and the next may begin before the last one's `finally`
+    } finally {
+      vi.unstubAllGlobals();
+    }
   });
 
   test('a broken stream is malformed', async () => {

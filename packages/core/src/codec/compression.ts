@@ -1,5 +1,6 @@
 /** zlib bodies as commlib-py writes them with its `compression` option; recognised by their first bytes, bounded in size. */
 import { DecodeError } from '../errors.js';
+import { Fifo } from '../util/fifo.js';
 
 /** Bounds what a payload may become. */
 export interface PayloadLimits {
@@ -29,8 +30,28 @@ export async function deflate(payload: Uint8Array): Promise<Uint8Array> {
   return join(chunks, total);
 }
 
+/**
+ * Decompressions at a time. A small message may be a thousand times as large inside: hundreds of them at once, each stopped
+ * at its limit, would take gigabytes all the same.
+ */
+const AT_ONCE = 4;
+let running = 0;
+const waiting = new Fifo<() => void>();
+
 /** Decompresses, and stops as soon as the result is larger than the limit. Throws {@link DecodeError}. */
 export async function inflate(payload: Uint8Array, limit: number): Promise<Uint8Array> {
+  if (running < AT_ONCE) running++;
+  else await new Promise<void>((resolve) => waiting.push(resolve));
+  try {
+    return await inflateNow(payload, limit);
+  } finally {
+    const next = waiting.shift();
+    if (next) next();
+    else running--;
+  }
+}
+
+async function inflateNow(payload: Uint8Array, limit: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let total = 0;
   try {
