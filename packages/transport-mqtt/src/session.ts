@@ -278,7 +278,7 @@ function refusedForGood(error: unknown): CommlibError {
 /** The same for every start of the same program: from the client id if one was given, the group, and the filter. */
 function durableClientId({ config, group, filter }: DurableOptions): string {
   const own = config.stableClientId ? `${config.clientId}-` : '';
-  return `${own}${group}-${fnv1a(filter).toString(16).padStart(8, '0')}`;
+  return `${own}${group}-${fnv1a([own, group, filter].join('\0')).toString(16).padStart(8, '0')}`;
 }
 
 /** FNV-1a, 32 bits: short, and the same everywhere. */

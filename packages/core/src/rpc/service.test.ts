@@ -187,7 +187,10 @@ describe('a handler may return', () => {
   test('a date, an instance of a class, a bigint: as JSON has them', async () => {
     class Point {
       readonly #secret = 1;
-      constructor(readonly x: number) {}
+      readonly x: number;
+      constructor(x: number) {
+        this.x = x;
+      }
       get sum() {
         return this.x + this.#secret;
       }
