@@ -145,6 +145,14 @@ describe('json', () => {
     );
   });
 
+  test('a number of any length takes no longer than its text, with NaN beside it too', () => {
+    const digits = '9'.repeat(3_000_000);
+    const begun = performance.now();
+    expect(parseJson(`[${digits}]`)).toEqual([Number.POSITIVE_INFINITY]);
+    expect(parseJson(`[NaN,-${digits}]`)).toEqual([Number.NaN, Number.NEGATIVE_INFINITY]);
+    expect(performance.now() - begun).toBeLessThan(500);
+  });
+
   test('deep nesting is a typed error, not a stack overflow', () => {
     const deep = `${'['.repeat(100_000)}NaN${']'.repeat(100_000)}`;
     expect(() => parseJson(deep)).toThrow(DecodeError);

@@ -54,9 +54,9 @@ export function parseTolerant(text: string): unknown {
     if (match === null) throw fail(at >= text.length ? 'an early end' : 'an unexpected character');
     at += match[0].length;
     const value = Number(match[0]);
-    if (match[1] === undefined && match[2] === undefined && !Number.isSafeInteger(value))
-      return BigInt(match[0]);
-    return value;
+    if (match[1] !== undefined || match[2] !== undefined || Number.isSafeInteger(value)) return value;
+    // Beyond 10^308 it is Infinity, as for JSON.parse: millions of digits as a bigint would take seconds.
+    return Number.isFinite(value) ? BigInt(match[0]) : value;
   };
 
   const array = (depth: number): unknown[] => {
