@@ -44,11 +44,14 @@ describe('wrong usage ends with 2 and says what is wrong', () => {
   });
 });
 
-test.runIf(existsSync('/dev/full'))('output that cannot be written is a failure (where there is a /dev/full)', async () => {
-  const finished = await shell(`hbotctl stop testbot --dry-run >/dev/full`).finished;
-  expect(finished.stderr).toMatch(/cannot be written: .*ENOSPC/);
-  expect(finished.code).toBe(1);
-});
+test.runIf(existsSync('/dev/full'))(
+  'output that cannot be written is a failure (where there is a /dev/full)',
+  async () => {
+    const finished = await shell(`hbotctl stop testbot --dry-run >/dev/full`).finished;
+    expect(finished.stderr).toMatch(/cannot be written: .*ENOSPC/);
+    expect(finished.code).toBe(1);
+  },
+);
 
 test('a broker type without a transport ends with 6', async () => {
   const finished = await run('commlib', ['--btype', 'amqp', 'rpcc', 'a/b', '{}']);
