@@ -1,5 +1,6 @@
 /** How a command ends: the exit codes of both tools, and which error leads to which. */
 import { CommlibError, ConnectionError } from '@commlib/core';
+import { joinLines } from './text.js';
 
 /** Exit codes, the same for `commlib` and `hbotctl`. 0 only when what was asked for happened. */
 export const EXIT = {
@@ -73,5 +74,5 @@ export function exitCodeOf(error: unknown): number {
 /** One line that says what went wrong. */
 export function messageOf(error: unknown): string {
   const text = error instanceof Error ? error.message || error.name : String(error);
-  return text.replace(/\s*\n\s*/g, ' ').trim();
+  return joinLines(text, ' ').trim();
 }

@@ -25,6 +25,14 @@ test('what JSON has no word for', () => {
 test('no text from outside moves the cursor, changes the colour or turns the line round', () => {
   expect(printable('a\u001b[31mb\u009bc\u202ed\re\tf\ng')).toBe('a\\x1b[31mb\\x9bc\\u202ed\\x0de\tf\ng');
   expect(oneLine('a \r\n  b\n\nc')).toBe('a ⏎ b ⏎ c');
+  expect(oneLine(' a \n \n\tb \n')).toBe(' a ⏎ b ⏎ ');
+  expect(oneLine('  a  ')).toBe('  a  ');
+});
+
+test('a text of a million spaces takes no time', () => {
+  const begun = performance.now();
+  oneLine(`${' '.repeat(1_000_000)}x\n${' '.repeat(1_000_000)}x`);
+  expect(performance.now() - begun).toBeLessThan(500);
 });
 
 test('columns are as wide as their widest cell, the last one as it is', () => {

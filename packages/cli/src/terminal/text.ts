@@ -20,7 +20,17 @@ export function printable(text: string): string {
 
 /** The same on one line. */
 export function oneLine(text: string): string {
-  return printable(text.replace(/\s*[\r\n]+\s*/g, ' ⏎ '));
+  return printable(joinLines(text, ' ⏎ '));
+}
+
+/** Lines become one, without the space around the breaks and without empty lines. */
+export function joinLines(text: string, mark: string): string {
+  // No pattern of the kind \s*\n\s*: over a long run of spaces it takes the square of its length.
+  const [first = '', ...rest] = text.split(/[\r\n]+/);
+  if (rest.length === 0) return first;
+  const last = rest.pop() ?? '';
+  const between = rest.map((line) => line.trim()).filter((line) => line !== '');
+  return [first.trimEnd(), ...between, last.trimStart()].join(mark);
 }
 
 /** At most so many characters, the rest as an ellipsis. */
