@@ -28,6 +28,16 @@ export const strictField = {
   'balance/paper': 'asset',
 } as const;
 
+/** Of each command a field that is a number, or a truth value that may be written as a text. */
+export const numericField: Readonly<Partial<Record<keyof typeof goodData, string>>> = {
+  start: 'is_quickstart',
+  stop: 'skip_order_cancellation',
+  status: 'async_backend',
+  history: 'days',
+  'balance/limit': 'amount',
+  'balance/paper': 'amount',
+};
+
 export type Command = keyof typeof goodData;
 export const allCommands = Object.keys(goodData) as readonly Command[];
 

@@ -4,8 +4,16 @@ import { mqtt } from '@commlib/transport-mqtt';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { describeOn, type MqttBroker, startMosquitto, until } from '../../brokers/index.js';
 import { Attacker } from './attacker.js';
-import { allCommands, type CountingBot, goodData, reports, startCountingBot, strictField } from './bot.js';
-import { badRequests, bytes, request, wrongData } from './samples.js';
+import {
+  allCommands,
+  type CountingBot,
+  goodData,
+  numericField,
+  reports,
+  startCountingBot,
+  strictField,
+} from './bot.js';
+import { badRequests, bytes, request, slowTexts, wrongData } from './samples.js';
 
 describeOn(
   'mosquitto',
@@ -60,7 +68,12 @@ describeOn(
         const inField = ['NaN', 'Infinity', '{}', '[[1]]'].map((value) =>
           goodData[command].replace(/}$/, `,"${strictField[command]}":${value}}`),
         );
-        for (const [i, data] of [...wrongData, ...inField].entries()) {
+        const slow = slowTexts.map((text) =>
+          goodData[command].replace(/}$/, `,"${numericField[command]}":"${text}"}`),
+        );
+        // Where no field is a number, a long text is as good as any.
+        const all = [...wrongData, ...inField, ...(numericField[command] ? slow : [])];
+        for (const [i, data] of all.entries()) {
           const replyTo = `hbot/evil/${command}/${i}`;
           await attacker.send(topic, bytes(request(replyTo, data)));
           expected.push(`dropped ${topic} INVALID_DATA`);

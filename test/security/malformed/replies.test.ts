@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { describeOn, type MqttBroker, startMosquitto, until } from '../../brokers/index.js';
 import { Attacker } from './attacker.js';
 import { reports } from './bot.js';
-import { bytes, noObject, type Sample, unreadable, withProto } from './samples.js';
+import { bytes, noObject, type Sample, slowTexts, unreadable, withProto } from './samples.js';
 
 /** Bad answers to `status`, with the code that its caller gets. */
 const badAnswers: readonly Sample[] = [
@@ -23,6 +23,10 @@ const badAnswers: readonly Sample[] = [
   answer('{"header":{"error":{"code":"X","details":{"__proto__":{}}}},"data":null}'),
   ...['null', '5', '[]', '"text"', '{}', '{"status":"fine"}', '{"status":NaN}', '{"status":200,"msg":5}'].map(
     (data) => answer(`{"header":{},"data":${data}}`, 'INVALID_DATA'),
+  ),
+  ...slowTexts.map((text) => answer(`{"header":{},"data":{"status":"${text}"}}`, 'INVALID_DATA')),
+  ...slowTexts.map((text) =>
+    answer(`{"header":{},"data":{"status":400,"msg":"${text}"}}`, 'COMMAND_REFUSED'),
   ),
   answer('{"header":{"error":{"code":"NO","message":5}},"data":{"status":200}}', 'NO'),
   answer('{"header":{"error":"NO"},"data":{"status":NaN}}', 'INVALID_DATA'),

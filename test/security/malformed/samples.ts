@@ -121,6 +121,16 @@ export function badRequests(good: string): readonly Sample[] {
   ];
 }
 
+/** Texts that a careless pattern takes hours to refuse. */
+export const slowTexts: readonly string[] = [
+  `${'9'.repeat(1_000_000)}x`,
+  `${'9'.repeat(500_000)}.${'9'.repeat(500_000)}x`,
+  `1${' '.repeat(1_000_000)}x`,
+  `${' '.repeat(1_000_000)}1e${'9'.repeat(500_000)}x`,
+  `${'file '.repeat(200_000)}x`,
+  `${'\\n '.repeat(300_000)}x`,
+];
+
 /** Data that a command's schema refuses: answered with an error, not executed. */
 export const wrongData: readonly string[] = [
   'null',
@@ -134,6 +144,7 @@ export const wrongData: readonly string[] = [
   '1e999',
   '123456789012345678901234567890',
   `"${'x'.repeat(FIVE_MB)}"`,
+  ...slowTexts.map((text) => `"${text}"`),
 ];
 
 /** Bytes without any pattern, the same in every run. */

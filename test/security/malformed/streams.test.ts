@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { describeOn, type MqttBroker, startMosquitto, until } from '../../brokers/index.js';
 import { Attacker } from './attacker.js';
 import { type CountingBot, reports, startCountingBot } from './bot.js';
-import { bytes, noObject, type Sample, unreadable, withProto } from './samples.js';
+import { bytes, noObject, type Sample, slowTexts, unreadable, withProto } from './samples.js';
 
 type Stream = keyof typeof streams;
 
@@ -28,6 +28,14 @@ const wrongFields: Readonly<Record<Exclude<Stream, 'events'>, readonly string[]>
   log: ['{}', '{"msg":"x"}', goodMessages.log.replace('20', 'NaN'), goodMessages.log.replace('20', '[]')],
   status_updates: ['{}', '{"timestamp":1,"type":5,"msg":"online"}', '{"timestamp":NaN,"type":"a","msg":"b"}'],
   performance: [],
+};
+
+/** Numbers, which may be written as a text. */
+const slowFields: Readonly<Partial<Record<Stream, string>>> = {
+  hb: 'ts',
+  notify: 'seq',
+  log: 'level_no',
+  status_updates: 'timestamp',
 };
 
 const refused = (text: string): Sample => ({
@@ -78,8 +86,13 @@ describeOn(
       test.each(allStreams)('%s', async (stream) => {
         const topic = `hbot/b/${stream}`;
         const good = goodMessages[stream];
+        const slow = (stream in slowFields ? slowTexts : []).map((text) =>
+          good.replace(/}$/, `,${JSON.stringify(slowFields[stream])}:"${text}"}`),
+        );
         const bad =
-          stream === 'events' ? [] : [...noObject, ...wrongFields[stream]].map((text) => refused(text));
+          stream === 'events'
+            ? []
+            : [...noObject, ...wrongFields[stream], ...slow].map((text) => refused(text));
         const expected: string[] = [];
         for (const { payload, code } of [...unreadable, ...withProto(good), ...bad]) {
           await attacker.send(topic, payload);

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { describeOn, startMosquitto, until } from '../../brokers/index.js';
 import { start } from '../../cli/tool.js';
 import { Attacker } from './attacker.js';
-import { bytes, noObject, unreadable } from './samples.js';
+import { bytes, noObject, slowTexts, unreadable } from './samples.js';
 
 const shown = z.looseObject({ stream: z.string(), event: z.string().optional() });
 const streams = ['hb', 'events', 'notify', 'log', 'status_updates', 'performance'];
@@ -32,6 +32,13 @@ const strange: readonly (readonly [string, string])[] = [
   ['performance', '{"a":5,"constructor":{"performance":[]},"toString":null}'],
 ];
 
+/** What takes a careless program minutes to put on one line. */
+const slow = slowTexts.flatMap((text): [string, string][] => [
+  ['log', log(text)],
+  ['notify', `{"msg":"${text}"}`],
+  ['events', `{"type":"X","data":{"text":"${text}"}}`],
+]);
+
 describeOn(
   'mosquitto',
   () => {
@@ -55,7 +62,7 @@ describeOn(
           // On `events` JSON of any kind is shown as an unknown event.
           dropped += unreadable.length;
           const odd = noObject.length;
-          for (const [stream, text] of strange) {
+          for (const [stream, text] of [...strange, ...slow]) {
             await attacker.send(`hbot/b/${stream}`, bytes(text), { qos: 1 });
           }
           await attacker.send('hbot/b/log', bytes(log('the last one')), { qos: 1 });
@@ -69,7 +76,7 @@ describeOn(
           if (form === 'JSON') {
             const records = view.lines().map((line) => shown.parse(JSON.parse(line)));
             const messages = records.filter(({ stream }) => streams.includes(stream));
-            expect(messages).toHaveLength(odd + strange.length + 1);
+            expect(messages).toHaveLength(odd + strange.length + slow.length + 1);
           }
           expect(view.stderr()).toMatch(/^[^\n]*watching b[^\n]*\n$/);
           expect(await view.end()).toMatchObject({ code: 0 });
