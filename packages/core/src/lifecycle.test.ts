@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import {
   anything,
   CommlibError,
@@ -249,6 +249,24 @@ function failing() {
     },
   };
 }
+
+test('a handler that fails is shown on the console when nobody listens to events', async () => {
+  const shown = vi.spyOn(console, 'error').mockImplementation(() => {});
+  const node = await new Node({ transport: memory() }).start();
+  await node.subscribe(any, () => {
+    throw new Error('my mistake');
+  });
+  await node.publisher(any).publish({});
+  await expect
+    .poll(() => shown.mock.calls)
+    .toMatchObject([[expect.stringContaining('my mistake'), { message: 'my mistake' }]]);
+  const heard = node.events();
+  await node.publisher(any).publish({});
+  expect((await heard.next()).value).toMatchObject({ type: 'handler-error' });
+  expect(shown.mock.calls.length).toBe(1);
+  shown.mockRestore();
+  await node.close();
+});
 
 test('errors are recognised by brand and code, and keep their cause', () => {
   const error = new CommlibError('X', 'words', { cause: new Error('why'), context: { a: 1 } });

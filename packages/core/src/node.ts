@@ -322,6 +322,14 @@ export class Node implements AsyncDisposable {
   }
 
   #report(event: NodeEvent): void {
+    // A fault in the user's own code, told to nobody: the console is better than silence.
+    if (event.type === 'handler-error' && this.#options.onEvent === undefined && !this.#events.heard) {
+      console.error(
+        `commlib: ${event.error.message} (node.events() and onEvent tell of it)`,
+        event.error.cause ?? '',
+      );
+      return;
+    }
     this.#events.emit(event);
     try {
       const result: unknown = this.#options.onEvent?.(event);

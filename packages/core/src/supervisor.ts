@@ -73,7 +73,7 @@ export class Supervisor {
   /** Makes the first connection: see {@link Transport.connect}. */
   async start(options: ConnectOptions): Promise<void> {
     if (this.#status.state === 'closed') throw new ClosedError(`connection to ${this.#options.target}`);
-    if (this.#connect) throw new StateError('connect() was called before');
+    if (this.#connect) throw new StateError('connect() was called before: a transport serves one node, once');
     this.#connect = options;
     let timedOut = false;
     let last: CommlibError | undefined;

@@ -69,6 +69,11 @@ export class EventStream<T> {
     this.#lagged = lagged;
   }
 
+  /** Is anybody reading? */
+  get heard(): boolean {
+    return this.#readers.size > 0;
+  }
+
   emit(event: T): void {
     for (const reader of this.#readers) reader.push(event);
   }
