@@ -47,15 +47,15 @@ describe('the time of a call', () => {
   test('includes the opening of the inbox', async () => {
     const { client, opened, sent } = await calling();
     const begun = performance.now();
-    const call = client.call(1, { timeoutMs: 200 });
+    const call = client.call(1, { timeoutMs: 1_000 });
     const ended = expect(call).rejects.toMatchObject({
       code: 'TIMEOUT',
       message: expect.stringMatching(/answer/),
     });
-    setTimeout(() => opened.resolve(), 120);
+    setTimeout(() => opened.resolve(), 700);
     await ended;
     expect(sent).toEqual(['1']);
-    expect(performance.now() - begun).toBeLessThan(310);
+    expect(performance.now() - begun).toBeLessThan(1_600); // not 700 + 1000
   });
 
   test('ends while the inbox is being opened: by deadline, signal, or the closing of the node', async () => {
