@@ -268,6 +268,25 @@ test('a handler that fails is shown on the console when nobody listens to events
   await node.close();
 });
 
+test('an answer that a lost connection takes with it is not shown on the console', async () => {
+  const shown = vi.spyOn(console, 'error').mockImplementation(() => {});
+  const broker = new MemoryBroker();
+  const node = await new Node({ transport: memory({ broker }) }).start();
+  let asked = 0;
+  await node.serve(rpc('gone', { request: anything, response: anything }), () => {
+    asked++;
+    broker.disconnect();
+    return {};
+  });
+  const request = new TextEncoder().encode('{"header":{"reply_to":"nobody"},"data":{}}');
+  await node.transport.publish('gone', request);
+  await expect.poll(() => node.status).toMatchObject({ state: 'ready', reconnects: 1 });
+  expect(asked).toBe(1);
+  expect(shown.mock.calls).toEqual([]);
+  shown.mockRestore();
+  await node.close();
+});
+
 test('errors are recognised by brand and code, and keep their cause', () => {
   const error = new CommlibError('X', 'words', { cause: new Error('why'), context: { a: 1 } });
   expect(CommlibError.is(error)).toBe(true);

@@ -9,6 +9,7 @@ import { type MessageHandler, Subscriber, type SubscriberOptions } from './endpo
 import { ClosedError, type CommlibError, HandlerError, StateError } from './errors.js';
 import { Heartbeat } from './heartbeat.js';
 import { type Middleware, MiddlewareStack } from './middleware.js';
+import type { ParametersOf } from './names/parameters.js';
 import type { NodeOptions, StartOptions } from './node-options.js';
 import { RPCClient, type RPCClientOptions } from './rpc/client.js';
 import { DEFAULT_ENVELOPE, EnvelopeWriter } from './rpc/envelope.js';
@@ -26,6 +27,9 @@ import { within } from './util/within.js';
 
 /** How much longer than its deadline a transport may take to close before it is left alone. */
 const GRACE_MS = 500;
+
+/** Codes of what happens to an answer when the connection is gone. */
+const OFFLINE: ReadonlySet<string> = new Set(['NOT_CONNECTED', 'CONNECTION_LOST', 'CLOSED']);
 
 /** What a node keeps of its endpoints. */
 interface Endpoint {
@@ -180,8 +184,16 @@ export class Node implements AsyncDisposable {
    */
   publisher<Text extends string, T extends TopicContract<Text>>(
     topic: T & TopicContract<Text>,
+    options: PublisherOptions<Text> & { readonly params: ParametersOf<Text> },
+  ): Publisher<T, Text, false>;
+  publisher<Text extends string, T extends TopicContract<Text>>(
+    topic: T & TopicContract<Text>,
+    options?: PublisherOptions<Text>,
+  ): Publisher<T, Text>;
+  publisher<Text extends string, T extends TopicContract<Text>>(
+    topic: T & TopicContract<Text>,
     options: PublisherOptions<Text> = {},
-  ): Publisher<T, Text> {
+  ): Publisher<T, Text> | Publisher<T, Text, false> {
     this.#assertRunning();
     return new Publisher<T, Text>(this.#host, topic, options);
   }
@@ -246,8 +258,16 @@ export class Node implements AsyncDisposable {
    */
   client<Text extends string, R extends RpcContract<Text>>(
     procedure: R & RpcContract<Text>,
+    options: RPCClientOptions<Text> & { readonly params: ParametersOf<Text> },
+  ): RPCClient<R, Text, false>;
+  client<Text extends string, R extends RpcContract<Text>>(
+    procedure: R & RpcContract<Text>,
+    options?: RPCClientOptions<Text>,
+  ): RPCClient<R, Text>;
+  client<Text extends string, R extends RpcContract<Text>>(
+    procedure: R & RpcContract<Text>,
     options: RPCClientOptions<Text> = {},
-  ): RPCClient<R, Text> {
+  ): RPCClient<R, Text> | RPCClient<R, Text, false> {
     this.#assertRunning();
     const prefix = options.inboxPrefix ?? this.#options.inboxPrefix;
     const box = getOrMake(this.#boxes, prefix, () => new ReplyBox(this.#host, prefix));
@@ -322,12 +342,15 @@ export class Node implements AsyncDisposable {
   }
 
   #report(event: NodeEvent): void {
-    // A fault in the user's own code, told to nobody: the console is better than silence.
     if (event.type === 'handler-error' && this.#options.onEvent === undefined && !this.#events.heard) {
-      console.error(
-        `commlib: ${event.error.message} (node.events() and onEvent tell of it)`,
-        event.error.cause ?? '',
-      );
+      // A fault in the user's own code, told to nobody: the console is better than silence. Answers that a lost connection
+      // takes with it are none, and may be thousands.
+      if (!OFFLINE.has(event.error.code)) {
+        console.error(
+          `commlib: ${event.error.message} (node.events() and onEvent tell of it)`,
+          event.error.cause ?? '',
+        );
+      }
       return;
     }
     this.#events.emit(event);
