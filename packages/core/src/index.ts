@@ -40,10 +40,10 @@ export {
   type NameKind,
   toName,
 } from './names/name.js';
-export type { AnyParameters, HasParameters, ParametersOf } from './names/parameters.js';
+export type { AnyParameters, HasParameters, ParametersOf, WithParameters } from './names/parameters.js';
 export { Node } from './node.js';
 export type { NodeOptions, StartOptions } from './node-options.js';
-export type { CallOptions, RPCClient, RPCClientOptions } from './rpc/client.js';
+export type { CallArguments, CallOptions, RPCClient, RPCClientOptions } from './rpc/client.js';
 export type { EnvelopeOptions } from './rpc/envelope.js';
 export type { Request } from './rpc/request.js';
 export type { RequestHandler, RPCService, RPCServiceOptions } from './rpc/service.js';

@@ -9,6 +9,7 @@ import { type MessageHandler, Subscriber, type SubscriberOptions } from './endpo
 import { ClosedError, type CommlibError, HandlerError, StateError } from './errors.js';
 import { Heartbeat } from './heartbeat.js';
 import { type Middleware, MiddlewareStack } from './middleware.js';
+import type { ParametersOf } from './names/parameters.js';
 import type { NodeOptions, StartOptions } from './node-options.js';
 import { RPCClient, type RPCClientOptions } from './rpc/client.js';
 import { DEFAULT_ENVELOPE, EnvelopeWriter } from './rpc/envelope.js';
@@ -183,8 +184,16 @@ export class Node implements AsyncDisposable {
    */
   publisher<Text extends string, T extends TopicContract<Text>>(
     topic: T & TopicContract<Text>,
+    options: PublisherOptions<Text> & { readonly params: ParametersOf<Text> },
+  ): Publisher<T, Text, false>;
+  publisher<Text extends string, T extends TopicContract<Text>>(
+    topic: T & TopicContract<Text>,
+    options?: PublisherOptions<Text>,
+  ): Publisher<T, Text>;
+  publisher<Text extends string, T extends TopicContract<Text>>(
+    topic: T & TopicContract<Text>,
     options: PublisherOptions<Text> = {},
-  ): Publisher<T, Text> {
+  ): Publisher<T, Text> | Publisher<T, Text, false> {
     this.#assertRunning();
     return new Publisher<T, Text>(this.#host, topic, options);
   }
@@ -249,8 +258,16 @@ export class Node implements AsyncDisposable {
    */
   client<Text extends string, R extends RpcContract<Text>>(
     procedure: R & RpcContract<Text>,
+    options: RPCClientOptions<Text> & { readonly params: ParametersOf<Text> },
+  ): RPCClient<R, Text, false>;
+  client<Text extends string, R extends RpcContract<Text>>(
+    procedure: R & RpcContract<Text>,
+    options?: RPCClientOptions<Text>,
+  ): RPCClient<R, Text>;
+  client<Text extends string, R extends RpcContract<Text>>(
+    procedure: R & RpcContract<Text>,
     options: RPCClientOptions<Text> = {},
-  ): RPCClient<R, Text> {
+  ): RPCClient<R, Text> | RPCClient<R, Text, false> {
     this.#assertRunning();
     const prefix = options.inboxPrefix ?? this.#options.inboxPrefix;
     const box = getOrMake(this.#boxes, prefix, () => new ReplyBox(this.#host, prefix));

@@ -62,6 +62,8 @@ test('mistakes are found by the compiler', () => {
   const mistakes = [
     // @ts-expect-error there is no such parameter
     () => node.subscribe(reading, () => {}, { params: { rom: 'x' } }),
+    // @ts-expect-error the room is missing
+    () => node.publisher(reading).publish({ celsius: 1, at: '2026-01-01' }),
     // @ts-expect-error the topic has no parameters
     () => node.publisher(topic('a', z.number())).publish(1, { params: { id: 'x' } }),
     // @ts-expect-error the date is missing
@@ -71,5 +73,5 @@ test('mistakes are found by the compiler', () => {
     // @ts-expect-error what came in has no type yet
     () => node.subscribe(heartbeat, (data) => data.anything),
   ];
-  expect(mistakes.length).toBe(5);
+  expect(mistakes.length).toBe(6);
 });

@@ -1,7 +1,7 @@
 import { assertPublishable, type TopicContract, type TopicInput } from '../contract.js';
 import { AbortedError } from '../errors.js';
 import { runLayers } from '../middleware.js';
-import { type AnyParameters, fill, type HasParameters, type ParametersOf } from '../names/parameters.js';
+import { type AnyParameters, fill, type ParametersOf, type WithParameters } from '../names/parameters.js';
 import { checkOutbound } from '../schema.js';
 import type { NativeOptions, SendOptions } from '../transport.js';
 import { after, type EndpointHost } from './host.js';
@@ -22,13 +22,18 @@ export interface PublishOptions<Text extends string = string> extends Omit<SendO
 }
 
 /** What `publish` takes: `params` only where the topic has parameters. They are needed unless the publisher was given them. */
-export type PublishArguments<T extends TopicContract, Text extends string> =
-  HasParameters<Text> extends true
-    ? [data: TopicInput<T>, options?: PublishOptions<Text>]
-    : [data: TopicInput<T>, options?: Omit<PublishOptions<Text>, 'params'>];
+export type PublishArguments<
+  T extends TopicContract,
+  Text extends string,
+  Open extends boolean = true,
+> = WithParameters<[data: TopicInput<T>], PublishOptions<Text>, Text, Open>;
 
 /** Publishes messages on one topic. Made by {@link Node.publisher}; it holds nothing that must be closed. */
-export class Publisher<T extends TopicContract<Text>, Text extends string = string> {
+export class Publisher<
+  T extends TopicContract<Text>,
+  Text extends string = string,
+  Open extends boolean = true,
+> {
   readonly contract: T;
   readonly #host: EndpointHost;
   readonly #options: PublisherOptions<Text>;
@@ -58,10 +63,11 @@ export class Publisher<T extends TopicContract<Text>, Text extends string = stri
    *   {@link NotConnectedError} while offline (at-most-once), {@link BufferFullError} (at-least-once);
    *   {@link UnsupportedError} for an option the transport cannot honour; {@link AbortedError}.
    */
-  publish(...[data, options]: PublishArguments<T, Text>): Promise<void> {
+  publish(...[data, given]: PublishArguments<T, Text, Open>): Promise<void> {
     try {
-      const address =
-        options === undefined || !('params' in options) ? this.#address : this.#resolve(options.params);
+      // Every form of the arguments is this one, with or without its parameters.
+      const options: PublishOptions<Text> | undefined = given;
+      const address = options?.params === undefined ? this.#address : this.#resolve(options.params);
       return this.#publish(address ?? this.#resolve(undefined), data, this.#merge(options));
     } catch (error) {
       return Promise.reject(error);
@@ -98,9 +104,7 @@ export class Publisher<T extends TopicContract<Text>, Text extends string = stri
     return this.#host.transport.names.address(name);
   }
 
-  #merge(
-    options: PublishOptions<Text> | Omit<PublishOptions<Text>, 'params'> | undefined,
-  ): SendOptions | undefined {
+  #merge(options: PublishOptions<Text> | undefined): SendOptions | undefined {
     if (options === undefined) return this.#send;
     const { key, headers, expiresInMs, signal } = options;
     const send: SendOptions = {

@@ -18,6 +18,23 @@ export type HasParameters<Text extends string> = string extends Text
     ? false
     : true;
 
+/**
+ * Arguments in which the parameters of a name are required (`Open`: they were not given before), allowed, or, where the
+ * name has none, refused. A name known only as a string may have some.
+ */
+export type WithParameters<
+  Head extends unknown[],
+  Options extends { readonly params?: unknown },
+  Text extends string,
+  Open extends boolean,
+> = string extends Text
+  ? [...Head, options?: Options]
+  : HasParameters<Text> extends false
+    ? [...Head, options?: Omit<Options, 'params'>]
+    : Open extends true
+      ? [...Head, options: Options & { readonly params: ParametersOf<Text> }]
+      : [...Head, options?: Options];
+
 /** Any parameters, for code that does not know the name. */
 export type AnyParameters = Readonly<Record<string, string>>;
 

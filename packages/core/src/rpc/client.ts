@@ -1,7 +1,7 @@
 import type { RpcContract } from '../contract.js';
 import type { EndpointHost } from '../endpoints/host.js';
 import { runLayers } from '../middleware.js';
-import { type AnyParameters, fill, type ParametersOf } from '../names/parameters.js';
+import { type AnyParameters, fill, type ParametersOf, type WithParameters } from '../names/parameters.js';
 import { checkOutbound, type InputOf, type OutputOf, validateInbound } from '../schema.js';
 import type { NativeOptions } from '../transport.js';
 import { milliseconds } from '../util/check.js';
@@ -25,8 +25,19 @@ export interface CallOptions<Text extends string = string> {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What `call` takes: `params` only where the name has parameters. They are needed unless the client was given them. */
+export type CallArguments<
+  R extends RpcContract,
+  Text extends string,
+  Open extends boolean = true,
+> = WithParameters<[data: InputOf<R['request']>], CallOptions<Text>, Text, Open>;
+
 /** Calls one procedure. Made by {@link Node.client}; it holds nothing that must be closed. */
-export class RPCClient<R extends RpcContract<Text>, Text extends string = string> {
+export class RPCClient<
+  R extends RpcContract<Text>,
+  Text extends string = string,
+  Open extends boolean = true,
+> {
   readonly contract: R;
   readonly #host: EndpointHost;
   readonly #box: ReplyBox;
@@ -57,9 +68,11 @@ export class RPCClient<R extends RpcContract<Text>, Text extends string = string
    *   {@link NotConnectedError} (not sent), {@link ValidationError} (the request, before it is sent; or the answer),
    *   {@link AbortedError}, {@link ClosedError}.
    */
-  call(data: InputOf<R['request']>, options?: CallOptions<Text>): Promise<OutputOf<R['response']>> {
+  call(...[data, given]: CallArguments<R, Text, Open>): Promise<OutputOf<R['response']>> {
     const host = this.#host;
     try {
+      // Every form of the arguments is this one, with or without its parameters.
+      const options: CallOptions<Text> | undefined = given;
       const address = options?.params === undefined ? this.#address : this.#resolve(options.params);
       const to = address ?? this.#resolve(undefined);
       const layers = host.middleware.call;
