@@ -85,7 +85,8 @@ export class NotConnectedError extends CommlibError {
 export class ClosedError extends CommlibError {
   override readonly name: string = 'ClosedError';
   constructor(what: string, options?: CommlibErrorOptions) {
-    super('CLOSED', `${what} is closed`, options);
+    const why = options?.cause instanceof Error ? `: ${options.cause.message}` : '';
+    super('CLOSED', `${what} is closed${why}`, options);
   }
 }
 

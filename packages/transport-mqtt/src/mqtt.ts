@@ -257,8 +257,10 @@ class MqttTransport implements Transport {
   }
 
   #offline(cause?: CommlibError): CommlibError {
-    if (this.#closing || this.status.state === 'closed') {
-      return new ClosedError(`the connection to ${this.#config.target}`, { cause });
+    const { status } = this;
+    if (this.#closing || status.state === 'closed') {
+      const why = cause ?? (status.state === 'closed' ? status.error : undefined);
+      return new ClosedError(`the connection to ${this.#config.target}`, { cause: why });
     }
     return new NotConnectedError(`not connected to ${this.#config.target}`);
   }
