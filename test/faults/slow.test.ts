@@ -137,6 +137,8 @@ describeOn(
       await expect(opening).rejects.toMatchObject({ code: 'CLOSED' });
       await expect(link.node.publisher(topic('x', anything)).publish({})).rejects.toMatchObject({
         code: 'CLOSED',
+        message: expect.stringContaining('wrong user name or password'),
+        cause: { code: 'AUTHENTICATION_FAILED' },
       });
       await expect(link.node.client(echo).call({ n: 1 })).rejects.toMatchObject({ code: 'CLOSED' });
       await link.node.close();
