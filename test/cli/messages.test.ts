@@ -68,9 +68,11 @@ describeOn(
         start('commlib', ['pub', '--rate', '20', 'tick', '1'], there),
         start('commlib', ['rpcs', 'echo'], there),
       ];
-      const [listener] = tools;
+      const [listener, , server] = tools;
       try {
+        // Each must be there before the broker goes: a first connection that fails is an error, not an outage.
         await until(() => (listener?.lines().length ?? 0) > 0, { what: 'a first message' });
+        await server?.shows(/serving/);
         await own.kill9();
         for (const tool of tools) await tool.shows(/connection lost/);
         await own.restart();
