@@ -60,6 +60,9 @@ const CONGESTED_BYTES = 262_144;
 /** A broker that confirms no SUBSCRIBE in this time is taken for dead. */
 const ACK_TIMEOUT_MS = 30_000;
 
+/** So many packets in one turn of the event loop make a link busy when exceeded. */
+const FEW = 4;
+
 export class Link {
   readonly version: 5 | 4;
   readonly #config: MqttConfig;
@@ -67,6 +70,9 @@ export class Link {
   readonly #client: MqttClient;
   readonly #ids = new PacketIds();
   readonly #unconfirmed = new Map<number, Confirmable>();
+  /** Packets written in this turn of the event loop, and whether there were many in the last one. */
+  #turn = 0;
+  #busy = false;
   #corked = false;
   #limits: ServerLimits = { ...LIMITS_OF_3 };
   #open = false;
@@ -283,16 +289,27 @@ export class Link {
     return code === undefined ? linkError(error, this.#config.target, true) : publishError(code, topic);
   }
 
-  /** What is written until {@link afterwards} goes to the network in one piece. */
+  /**
+   * On a busy link, what is written until {@link afterwards} goes to the network in one piece. On a quiet one nothing is
+   * held back: a single call must not wait for the end of the turn.
+   */
   #cork(): void {
+    if (this.#turn++ === 0) {
+      afterwards(() => {
+        this.#busy = this.#turn > FEW;
+        this.#turn = 0;
+      });
+    }
     if (this.#corked) return;
     this.#corked = true;
     const { stream } = this.#client;
     stream.cork();
-    afterwards(() => {
+    const flush = () => {
       this.#corked = false;
       stream.uncork();
-    });
+    };
+    if (this.#busy || this.#turn > FEW) afterwards(flush);
+    else queueMicrotask(flush);
   }
 
   #acknowledged<T>(
