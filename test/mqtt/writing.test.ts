@@ -45,6 +45,22 @@ describeOn(
       },
     );
 
+    test('a single message on a quiet link is written at once, not at the end of the turn', async () => {
+      await using link = await connected(broker.url);
+      const single = vi.spyOn(Socket.prototype, '_write');
+      // The turn after one in which nothing was written.
+      await nextTurn();
+      await nextTurn();
+      single.mockClear();
+      let turned = false;
+      setImmediate(() => {
+        turned = true;
+      });
+      await link.transport.publish(unique(), bytes('x'));
+      await Promise.resolve();
+      expect({ written: single.mock.calls.length, turned }).toEqual({ written: 1, turned: false });
+    });
+
     test('at most once: a burst of 60 KiB waits for nothing, one of 2 MiB for the network', async () => {
       await using link = await connected(broker.url);
       const publish = async (size: number) => {
