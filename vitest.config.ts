@@ -7,6 +7,10 @@ const source = (name: string) => fileURLToPath(new URL(`./packages/${name}/src/i
 export const alias = {
   '@commlib/core': source('core'),
   '@commlib/transport-mqtt': source('transport-mqtt'),
+  '@commlib/transport-amqp': source('transport-amqp'),
+  '@commlib/transport-redis': source('transport-redis'),
+  '@commlib/transport-kafka': source('transport-kafka'),
+  '@commlib/conformance': source('conformance'),
   '@commlib/hbot-protocol': source('hbot-protocol'),
   '@commlib/cli': source('cli'),
 };

@@ -12,6 +12,7 @@ const columns: readonly { readonly title: string; readonly capabilities: Capabil
 /** Rows, in the words of a user. */
 const rows: readonly { readonly key: keyof Capabilities; readonly title: string }[] = [
   { key: 'wildcards', title: 'subscribe with `+` and `#`' },
+  { key: 'durableWildcards', title: 'the same at least once' },
   { key: 'retained', title: 'retained messages' },
   { key: 'headers', title: 'headers beside the payload' },
   { key: 'expiry', title: 'expiry per message' },
@@ -19,6 +20,7 @@ const rows: readonly { readonly key: keyof Capabilities; readonly title: string 
   { key: 'atLeastOnce', title: 'at-least-once, acknowledged after the handler' },
   { key: 'redelivery', title: 'a refused message comes again' },
   { key: 'attempts', title: 'count of deliveries' },
+  { key: 'mandatory', title: 'the broker tells when nobody takes a message' },
   { key: 'keys', title: 'ordering key' },
   { key: 'replay', title: 'reading what was sent before' },
   { key: 'serveModes', title: 'services of one name' },

@@ -28,16 +28,23 @@ export interface Capabilities {
   readonly keys: PerDelivery;
   /** The broker drops messages older than asked. */
   readonly expiry: PerDelivery;
-  /** `+` and `#` in subscriptions; `emulated` where our own code finds the topics. */
+  /** `+` and `#` in at-most-once subscriptions; `emulated` where our own code finds the topics. */
   readonly wildcards: Capability<'native' | 'emulated'>;
+  /** `+` and `#` in at-least-once subscriptions. */
+  readonly durableWildcards: Capability<'native' | 'emulated'>;
   /** At-most-once subscribers of one group share its messages; `emulated` where our own code does the sharing. */
   readonly groups: Capability<'native' | 'emulated'>;
   /** Acknowledge after the handler, redelivery after a loss. */
   readonly atLeastOnce: Capability<'native' | 'emulated'>;
   /** A negative settlement makes the broker deliver the message again. */
   readonly redelivery: Capability<'native' | 'emulated'>;
-  /** `Inbound.attempt` is known. */
-  readonly attempts: PerDelivery;
+  /**
+   * How the deliveries of an at-least-once message are counted (`Inbound.attempt`): by the broker, so that the count survives
+   * the process that failed (`native`), or by our own code, beginning at 1 again with every new process (`emulated`).
+   */
+  readonly attempts: Capability<'native' | 'emulated'>;
+  /** The broker tells when nobody takes a message or a request: see {@link SendOptions.mandatory}. */
+  readonly mandatory: Capability;
   /** Subscriptions may read what was sent before they existed. */
   readonly replay: PerDelivery;
   /** The wire's own way of serving comes first. */

@@ -81,6 +81,14 @@ export class NotConnectedError extends CommlibError {
   }
 }
 
+/** The broker says that nobody takes the message, or serves the request: it was not executed. */
+export class NoReceiverError extends CommlibError {
+  override readonly name: string = 'NoReceiverError';
+  constructor(address: string, options?: CommlibErrorOptions) {
+    super('NO_RECEIVER', `nobody takes what is sent to ${address}`, options);
+  }
+}
+
 /** Asked of something that was closed, or closed while it was waited for. */
 export class ClosedError extends CommlibError {
   override readonly name: string = 'ClosedError';

@@ -50,4 +50,5 @@ export type { RequestHandler, RPCService, RPCServiceOptions } from './rpc/servic
 export type { InputOf, OutputOf, Schema } from './schema.js';
 export type { NodeEvent, TransportEvent, TransportStatus } from './status.js';
 export { type Backoff, DEFAULT_BACKOFF, Supervisor, type SupervisorOptions } from './supervisor.js';
+export * from './toolkit/index.js';
 export type * from './transport.js';

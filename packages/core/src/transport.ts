@@ -53,7 +53,7 @@ export interface Inbound {
   readonly retained: boolean;
   /** The broker says that it may have sent this message before (which is not that it was handled before). */
   readonly redelivered?: boolean | undefined;
-  /** How many times the message was delivered, from 1, where the broker counts. */
+  /** Which delivery of the message this is, from 1: on at-least-once subscriptions always known, see `capabilities.attempts`. */
   readonly attempt?: number | undefined;
   /** Where the message lies in a log (Kafka offset, stream id). */
   readonly position?: string | undefined;
@@ -73,6 +73,11 @@ export interface SendOptions {
   readonly retain?: boolean | undefined;
   /** The broker may drop the message when it is older than this. */
   readonly expiresInMs?: number | undefined;
+  /**
+   * Rejects with {@link NoReceiverError} when the broker says that nobody takes the message: no subscription, no durable
+   * group matches. Where brokers keep everything (a log) somebody always may. Default false.
+   */
+  readonly mandatory?: boolean | undefined;
   /** Gives up waiting (for the broker's confirmation, for room in the buffer); the message may still go out. */
   readonly signal?: AbortSignal | undefined;
   readonly native?: NativeOptions | undefined;
@@ -142,7 +147,8 @@ export interface Inbox {
   /**
    * Sends a request, point to point (not the fan-out of `publish`). Rejects at once with {@link NotConnectedError}
    * while the transport is not ready: a request is never kept for later.
-   * Resolving says that the request was handed over, not that anybody serves it.
+   * Resolving says that the request was handed over, not that anybody serves it; where the broker tells that nobody does
+   * (`capabilities.mandatory`), it rejects with {@link NoReceiverError}.
    */
   send(address: string, payload: Uint8Array, target: ReplyTarget, options?: SendOptions): Promise<void>;
   /** Core has no more use for the answers to this target. */

@@ -18,11 +18,14 @@ export function capabilitiesOf(
     keys: { missing: 'MQTT has no ordering keys' },
     expiry: five ? BOTH : { missing: NEEDS_5 },
     wildcards: 'native',
+    durableWildcards: 'native',
     groups,
     atLeastOnce: 'native',
     // MQTT has no negative acknowledgement: this package delivers again; after a crash the broker does.
     redelivery: 'emulated',
-    attempts: { missing: 'MQTT does not count deliveries' },
+    // MQTT says "again" and does not count: this package does, while its session is there.
+    attempts: 'emulated',
+    mandatory: { missing: 'not told by MQTT 3.1.1, and not yet asked of MQTT 5' },
     replay: { missing: 'an MQTT broker keeps the last message of a topic at most' },
     serveModes: groups === 'native' ? ['all', 'compete'] : ['all'],
     exactFilters: true,

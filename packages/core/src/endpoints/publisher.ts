@@ -106,12 +106,13 @@ export class Publisher<
 
   #merge(options: PublishOptions<Text> | undefined): SendOptions | undefined {
     if (options === undefined) return this.#send;
-    const { key, headers, expiresInMs, signal } = options;
+    const { key, headers, expiresInMs, mandatory, signal } = options;
     const send: SendOptions = {
       ...this.#send,
       key,
       headers,
       expiresInMs,
+      mandatory,
       signal,
       retain: options.retain ?? this.#send?.retain,
       native: options.native ?? this.#send?.native,

@@ -27,6 +27,7 @@ export function requireSendOptions(transport: Transport, options: SendOptions): 
   if (options.headers !== undefined) need(transport, can.headers, 'message headers', delivery);
   if (options.key !== undefined) need(transport, can.keys, 'message keys', delivery);
   if (options.expiresInMs !== undefined) need(transport, can.expiry, 'message expiry', delivery);
+  if (options.mandatory) need(transport, can.mandatory, 'mandatory messages');
   if (options.delivery === 'at-least-once') need(transport, can.atLeastOnce, 'at-least-once delivery');
 }
 
@@ -46,7 +47,11 @@ export function requireSubscription(
   if (options.start !== undefined && options.start !== 'new')
     need(transport, can.replay, 'reading what was sent before', contract.delivery);
   if (contract.name.kind === 'commlib' || isPattern(contract.name))
-    need(transport, can.wildcards, 'wildcards');
+    need(
+      transport,
+      contract.delivery === 'at-most-once' ? can.wildcards : can.durableWildcards,
+      `${contract.delivery} wildcards`,
+    );
   if (contract.delivery === 'at-least-once') {
     need(transport, can.atLeastOnce, 'at-least-once delivery');
     if (options.group === undefined) {

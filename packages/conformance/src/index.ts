@@ -1,0 +1,6 @@
+/**
+ * The test kit that proves a commlib transport.
+ *
+ * @module
+ */
+export {};

@@ -1,0 +1,6 @@
+/**
+ * AMQP 0-9-1 (RabbitMQ) for commlib.
+ *
+ * @module
+ */
+export {};

@@ -1,0 +1,6 @@
+/**
+ * Apache Kafka for commlib.
+ *
+ * @module
+ */
+export {};

@@ -1,0 +1,6 @@
+/**
+ * Redis for commlib.
+ *
+ * @module
+ */
+export {};
