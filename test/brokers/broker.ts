@@ -12,6 +12,8 @@ export interface Broker extends AsyncDisposable {
   stop(signal?: NodeJS.Signals): Promise<void>;
   /** `kill -9`. Port, configuration and data stay for {@link restart}. */
   kill9(): Promise<void>;
+  /** As {@link kill9}, by a signal of one's choice: `SIGTERM` lets it write down what it has in memory. */
+  halt(signal: NodeJS.Signals): Promise<void>;
   /** Starts it again on the same ports with the same configuration; kills it first if it still runs. */
   restart(): Promise<void>;
 }
@@ -31,11 +33,11 @@ export class BrokerUnavailable extends Error {
 }
 
 /** The controls of a broker that belongs to somebody else. */
-export function notOurs(where: string): Pick<Broker, 'log' | 'stop' | 'kill9' | 'restart'> {
+export function notOurs(where: string): Pick<Broker, 'log' | 'stop' | 'kill9' | 'halt' | 'restart'> {
   const refuse = async () => {
     throw new Error(
       `the broker at ${where} is not ours: a test that kills or restarts must ask for { own: true }`,
     );
   };
-  return { log: async () => '', stop: async () => {}, kill9: refuse, restart: refuse };
+  return { log: async () => '', stop: async () => {}, kill9: refuse, halt: refuse, restart: refuse };
 }

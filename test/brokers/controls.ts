@@ -26,6 +26,7 @@ export function controlled<T extends object>(controls: Controls, own: T): T & Co
     log: () => controls.log(),
     stop,
     kill9: () => controls.end('SIGKILL'),
+    halt: (signal) => controls.end(signal),
     async restart() {
       if (stopped) throw new Error('the broker was stopped for good');
       await controls.end('SIGKILL');
