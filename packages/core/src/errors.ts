@@ -203,6 +203,15 @@ export class HandlerError extends CommlibError {
   }
 }
 
+/** A message failed as often as its subscription allows; the last failure is the `cause`. */
+export class AttemptsExhaustedError extends CommlibError {
+  override readonly name: string = 'AttemptsExhaustedError';
+  constructor(address: string, attempts: number, options?: CommlibErrorOptions) {
+    const why = options?.cause === undefined ? '' : `: ${textOf(options.cause)}`;
+    super('ATTEMPTS_EXHAUSTED', `a message on ${address} failed ${attempts} times${why}`, options);
+  }
+}
+
 /**
  * The service answered that it failed. `code` is the service's: `HANDLER_FAILED`, `INVALID_DATA`, `OVERLOADED`, or
  * whatever its handler threw as a {@link ServiceError}.

@@ -18,6 +18,7 @@ export {
   topic,
 } from './contract.js';
 export type { CloseOptions } from './endpoints/close.js';
+export type { BurialOptions, RetryOptions } from './endpoints/delivery.js';
 export type { Counters } from './endpoints/host.js';
 export type { Message } from './endpoints/message.js';
 export type { PublishArguments, Publisher, PublisherOptions, PublishOptions } from './endpoints/publisher.js';

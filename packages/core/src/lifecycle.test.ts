@@ -135,7 +135,9 @@ describe('a node', () => {
     const node = await new Node({ transport }).start();
     const waiting = (await node.subscribe(any))[Symbol.asyncIterator]().next();
     const behind = await node.subscribe(any);
-    const call = node.client(rpc('nobody', { request: anything, response: anything })).call({});
+    const slow = rpc('slow', { request: anything, response: anything });
+    await node.serve(slow, () => new Promise(() => {}));
+    const call = node.client(slow).call({});
     const client = node.client(rpc('other', { request: anything, response: anything }));
     const told = Promise.all(
       [waiting, call].map((one) => expect(one).rejects.toMatchObject({ code: 'NOT_AUTHORIZED' })),
@@ -147,7 +149,7 @@ describe('a node', () => {
     const later = behind[Symbol.asyncIterator]();
     await expect(later.next()).rejects.toMatchObject({ code: 'NOT_AUTHORIZED' });
     expect(await later.next()).toEqual({ done: true, value: undefined });
-    await node.close();
+    await node.close({ deadlineMs: 10 });
   });
 
   test('closed while it is reconnecting, waits for its handlers all the same', async () => {

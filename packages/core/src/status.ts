@@ -35,6 +35,17 @@ export type NodeEvent =
       readonly address: string;
       readonly error: CommlibError;
     }
+  /**
+   * An at-least-once message that is not tried again (it failed too often, cannot be read, was rejected) went to the dead-letter
+   * topic `to`, or was thrown away, as its subscription says.
+   */
+  | {
+      readonly type: 'dead-letter';
+      readonly endpoint: string;
+      readonly address: string;
+      readonly to: string | undefined;
+      readonly error: CommlibError;
+    }
   /** A handler threw, or an answer could not be sent. */
   | {
       readonly type: 'handler-error';

@@ -2,7 +2,7 @@
 import { MemoryBroker, memory, Node, type NodeEvent } from '@commlib/core';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { commandNames, HbotBridge, HbotClient, streams } from './index.js';
+import { HbotBridge, HbotClient, streams } from './index.js';
 
 let broker: MemoryBroker;
 let attacker: Node;
@@ -17,7 +17,10 @@ beforeEach(async () => {
   bridge = new HbotBridge({
     id: 'b',
     transport: () => memory({ broker }),
-    commands: { stop: () => void ran.push('stop'), import: ({ strategy }) => void ran.push(strategy) },
+    commands: {
+      stop: () => void ran.push('stop'),
+      import: ({ strategy }) => void ran.push(strategy),
+    },
   });
   bridge.onExternalEvent('*', ({ name }) => void ran.push(`event ${name}`));
   await bridge.start();
@@ -56,16 +59,10 @@ const payloads = fc.oneof(
 );
 
 describe('hostile payloads', () => {
-  it('on every command of a bot: none runs, and the bot still answers', async () => {
+  it('on a command of a bot: it does not run, and the bot still answers', async () => {
     const inbox = await attacker.transport.openInbox({ prefix: 'hbot' }, () => {});
     await fc.assert(
-      fc.asyncProperty(
-        fc.constantFrom(...commandNames.filter((name) => name !== 'stop')),
-        payloads,
-        async (name, payload) => {
-          await inbox.send(`hbot/b/${name}`, payload, inbox.claim());
-        },
-      ),
+      fc.asyncProperty(payloads, (payload) => inbox.send('hbot/b/import', payload, inbox.claim())),
       { numRuns: 300 },
     );
     await inbox.send('hbot/b/stop', bytes('{"skip_order_cancellation":true}'), inbox.claim());

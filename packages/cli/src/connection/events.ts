@@ -40,6 +40,7 @@ export function connectionLines(): (event: NodeEvent) => ConnectionLine | undefi
         return undefined;
       }
       case 'dropped':
+      case 'dead-letter':
       case 'handler-error': {
         const { address } = event;
         const error = messageOf(event.error);

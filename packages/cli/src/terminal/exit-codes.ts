@@ -54,6 +54,7 @@ const CODES: Readonly<Record<string, number>> = {
   NOT_CONNECTED: EXIT.connection,
   CLOSED: EXIT.connection,
   TIMEOUT: EXIT.noReply,
+  NO_RECEIVER: EXIT.noReply,
   NO_REPLY: EXIT.noReply,
   COMMAND_REFUSED: EXIT.refused,
   UNSUPPORTED: EXIT.unsupported,

@@ -1,6 +1,9 @@
 /** A message as handlers and iterators see it. */
+import { StateError } from '../errors.js';
 import { type AnyParameters, extract } from '../names/parameters.js';
 import type { Headers, Inbound } from '../transport.js';
+import { milliseconds } from '../util/check.js';
+import { Delivery } from './delivery.js';
 
 /** Data with what the broker told about it. Absent means unknown, never a guess. */
 export class Message<T, P = AnyParameters> {
@@ -60,7 +63,7 @@ export class Message<T, P = AnyParameters> {
     return this.#inbound.redelivered;
   }
 
-  /** From 1, where the broker counts. */
+  /** Which delivery this is, from 1: at least once always known. Who counts, `capabilities.attempts` tells. */
   get attempt(): number | undefined {
     return this.#inbound.attempt;
   }
@@ -72,5 +75,50 @@ export class Message<T, P = AnyParameters> {
   /** The bytes as they came. */
   get payload(): Uint8Array {
     return this.#inbound.payload;
+  }
+
+  /**
+   * At least once: handled, now. Without it a message is acknowledged when its handler returns, or when a loop asks for the next.
+   * Of all that settles a message the first counts, the rest is void.
+   *
+   * @throws {@link StateError} for an at-most-once message.
+   */
+  ack(): void {
+    this.#delivery().settle('ack');
+  }
+
+  /**
+   * At least once: as if the handler had thrown `reason`; again by the subscription's `retry`, or to its dead letter.
+   *
+   * @throws {@link StateError} for an at-most-once message.
+   */
+  nack(reason?: unknown): void {
+    this.#delivery().fail(reason);
+  }
+
+  /**
+   * At least once: not worth another attempt; to the dead letter, if the subscription has one.
+   *
+   * @throws {@link StateError} for an at-most-once message.
+   */
+  reject(reason?: unknown): void {
+    this.#delivery().reject(reason);
+  }
+
+  /**
+   * At least once: as {@link nack}, but again after this many milliseconds. The message keeps its place in `maxInFlight`
+   * meanwhile.
+   *
+   * @throws {@link StateError} for an at-most-once message, `RangeError`.
+   */
+  retryIn(delayMs: number): void {
+    this.#delivery().fail(undefined, milliseconds(delayMs, 'delayMs'));
+  }
+
+  #delivery(): Delivery {
+    if (this.#inbound instanceof Delivery) return this.#inbound;
+    throw new StateError(
+      `the message on ${this.address} is delivered at most once: nobody waits to hear of it`,
+    );
   }
 }

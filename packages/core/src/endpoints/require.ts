@@ -4,6 +4,7 @@ import type { TopicContract } from '../contract.js';
 import { StateError, UnsupportedError } from '../errors.js';
 import { isPattern } from '../names/name.js';
 import type { Delivery, SendOptions, ServeOptions, SubscribeOptions, Transport } from '../transport.js';
+import type { BurialOptions } from './delivery.js';
 
 function need(
   transport: Transport,
@@ -35,7 +36,7 @@ export function requireSendOptions(transport: Transport, options: SendOptions): 
 export function requireSubscription(
   transport: Transport,
   contract: TopicContract,
-  options: Pick<SubscribeOptions, 'group' | 'start'>,
+  options: Pick<SubscribeOptions, 'group' | 'start'> & BurialOptions,
 ): void {
   const can = transport.capabilities;
   if (options.group !== undefined)
@@ -52,6 +53,11 @@ export function requireSubscription(
       contract.delivery === 'at-most-once' ? can.wildcards : can.durableWildcards,
       `${contract.delivery} wildcards`,
     );
+  if (contract.delivery === 'at-most-once' && (options.retry ?? options.deadLetter) !== undefined) {
+    throw new StateError(
+      `${contract.name.text} is delivered at most once: there is nothing to retry, and no dead letter`,
+    );
+  }
   if (contract.delivery === 'at-least-once') {
     need(transport, can.atLeastOnce, 'at-least-once delivery');
     if (options.group === undefined) {

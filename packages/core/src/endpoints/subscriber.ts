@@ -12,13 +12,14 @@ import { Lane } from '../util/lane.js';
 import { isThenable } from '../util/thenable.js';
 import { within } from '../util/within.js';
 import { type CloseOptions, closeDeadline } from './close.js';
+import { type BurialOptions, Deliveries, Delivery } from './delivery.js';
 import { after, type EndpointHost, plainPayload } from './host.js';
 import { Message } from './message.js';
 import { MessageBuffer } from './message-buffer.js';
 import { requireSubscription } from './require.js';
 
 /** Options of a subscription. */
-export interface SubscriberOptions<Text extends string = string> {
+export interface SubscriberOptions<Text extends string = string> extends BurialOptions {
   /** Parameters that are fixed; the others match anything. */
   readonly params?: Partial<ParametersOf<Text>> | undefined;
   /** Subscribers of one group share the messages; required for at-least-once topics. */
@@ -61,6 +62,7 @@ export class Subscriber<T extends TopicContract<Text>, Text extends string = str
   readonly #lane: Lane<Inbound>;
   readonly #maxInFlight: number;
   readonly #settles: boolean;
+  readonly #deliveries: Deliveries | undefined;
   /** Levels to match again, where the broker's own matching is wider than ours. */
   readonly #again: readonly string[] | undefined;
   readonly #levels: (address: string) => readonly string[];
@@ -91,6 +93,7 @@ export class Subscriber<T extends TopicContract<Text>, Text extends string = str
     this.#again =
       host.transport.capabilities.exactFilters || name.kind === 'commlib' ? undefined : levelsOf(name);
     this.#levels = (address) => host.transport.names.levels(address, name.kind);
+    if (this.#settles) this.#deliveries = new Deliveries(host, this.filter, options);
     const concurrency = positive(options.concurrency ?? 1, 'concurrency');
     this.#lane = new Lane({
       concurrency,
@@ -184,7 +187,8 @@ export class Subscriber<T extends TopicContract<Text>, Text extends string = str
     } else if (this.#overflowing && this.#lane.waiting === 0 && !this.#buffer?.length) {
       this.#overflowing = false;
     }
-    this.#lane.push(inbound);
+    const taken = this.#deliveries ? this.#deliveries.take(inbound) : inbound;
+    if (taken) this.#lane.push(taken);
   }
 
   #overflow(): void {
@@ -270,10 +274,10 @@ export class Subscriber<T extends TopicContract<Text>, Text extends string = str
 
   /** What cannot be read is not worth a second delivery. */
   #refuse(inbound: Inbound, error: unknown): void {
-    inbound.settle?.('reject');
     const known = CommlibError.is(error)
       ? error
       : new DecodeError('MALFORMED', 'the message could not be read', { cause: error });
+    if (inbound instanceof Delivery) inbound.reject(known);
     const told = getOrMake(this.#host.refusals, inbound.payload, () => new Set());
     const what = `${this.filter} ${known.message}`;
     if (told.has(what)) return;
@@ -283,7 +287,9 @@ export class Subscriber<T extends TopicContract<Text>, Text extends string = str
   }
 
   #failed(inbound: Inbound, error: unknown): void {
-    inbound.settle?.('nack');
+    // Being shut down is no failure of the message: it goes back uncounted.
+    if (this.#host.signal.aborted) inbound.settle?.('nack');
+    else if (inbound instanceof Delivery) inbound.fail(error);
     this.#reportFailure(inbound, error);
   }
 

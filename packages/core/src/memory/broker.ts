@@ -104,8 +104,8 @@ export class MemoryBroker {
     this.#clients.delete(client);
   }
 
-  /** @internal */
-  publish(address: string, payload: Uint8Array, options: SendOptions = {}): void {
+  /** @internal How many take it. */
+  publish(address: string, payload: Uint8Array, options: SendOptions = {}): number {
     const expires =
       options.expiresInMs === undefined ? Number.POSITIVE_INFINITY : Date.now() + options.expiresInMs;
     // An object of its own per message, as from a real broker, also when the sender uses its bytes again.
@@ -122,23 +122,33 @@ export class MemoryBroker {
       else this.#retained.set(address, message);
     }
     const levels = address.split('/');
-    this.#subscriptions.match(levels, (consumer) => hand(consumer, message, false));
-    this.#groups.match(levels, (sharing) => hand(turnOf(sharing), message, false));
-    this.#queueTree.match(levels, (queue) => queue.push(message));
+    let takers = 0;
+    const give = (consumer: Consumer | undefined) => {
+      takers++;
+      hand(consumer, message, false);
+    };
+    this.#subscriptions.match(levels, give);
+    this.#groups.match(levels, (sharing) => give(turnOf(sharing)));
+    this.#queueTree.match(levels, (queue) => {
+      takers++;
+      queue.push(message);
+    });
     // As on MQTT, a service is a subscriber of its address: a request may be published, and then be retained.
-    for (const consumer of this.#serving(address)) hand(consumer, message, false);
+    for (const consumer of this.#serving(address)) give(consumer);
+    return takers;
   }
 
-  /** @internal Point to point: a reply inbox, or the services of that address. */
+  /** @internal Point to point: a reply inbox, or the services of that address. How many take it. */
   send(
     address: string,
     payload: Uint8Array,
     reply: { readonly replyTo?: string; readonly correlationId?: string | undefined },
-  ): void {
+  ): number {
     const message: Inbound = { address, payload, retained: false, redelivered: false, ...reply };
     const inbox = this.#inboxes.get(address);
-    if (inbox) return queueMicrotask(() => inbox.receive(message));
-    for (const consumer of this.#serving(address)) queueMicrotask(() => consumer.receive(message));
+    const takers = inbox ? [inbox] : this.#serving(address);
+    for (const consumer of takers) queueMicrotask(() => consumer.receive(message));
+    return takers.length;
   }
 
   /** @internal */

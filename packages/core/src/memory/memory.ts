@@ -6,6 +6,7 @@ import {
   ClosedError,
   ConnectionError,
   InvalidNameError,
+  NoReceiverError,
   NotConnectedError,
 } from '../errors.js';
 import { checkAddress, checkFilter, levelsOf, type Name } from '../names/name.js';
@@ -131,7 +132,10 @@ class MemoryTransport implements Transport, BrokerClient {
     this.#assertOpen();
     const { signal, delivery } = options;
     if (signal?.aborted) throw new AbortedError(`publishing on ${address}`, signal.reason);
-    const send = () => this.#broker.publish(address, payload, options);
+    const send = () => {
+      const takers = this.#broker.publish(address, payload, options);
+      if (takers === 0 && options.mandatory) throw new NoReceiverError(address);
+    };
     if (this.#supervisor.ready) return send();
     if (delivery !== 'at-least-once') throw new NotConnectedError();
     if (this.#outbox.size >= this.#maxBuffered)
@@ -179,7 +183,7 @@ class MemoryTransport implements Transport, BrokerClient {
       claim: () => ({ replyTo: address, correlationId: String(++calls) }),
       send: async (to, payload, target) => {
         this.#assertReady();
-        this.#broker.send(to, payload, target);
+        if (this.#broker.send(to, payload, target) === 0) throw new NoReceiverError(to);
       },
       release: () => {},
       close: () => intake.close(),
@@ -195,9 +199,13 @@ class MemoryTransport implements Transport, BrokerClient {
     if (!this.#broker.up) throw new ConnectionError('CONNECTION_REFUSED', 'the in-memory broker is down');
     this.#broker.attach(this);
     for (const attach of this.#attached.keys()) this.#attached.set(attach, attach());
-    for (const { send, resolve } of this.#outbox) {
-      send();
-      resolve();
+    for (const { send, resolve, reject } of this.#outbox) {
+      try {
+        send();
+        resolve();
+      } catch (error) {
+        reject(error);
+      }
     }
     this.#outbox.clear();
   }

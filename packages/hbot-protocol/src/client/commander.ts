@@ -58,7 +58,8 @@ export class Commander {
       return command === 'config' && !revealSecrets ? redact(reply) : reply;
     } catch (error) {
       if (this.#closed && abort.signal.aborted) throw this.#closed;
-      if (CommlibError.is(error, 'TIMEOUT')) throw this.#silence(command, timeoutMs, false, error);
+      if (CommlibError.is(error, 'TIMEOUT') || CommlibError.is(error, 'NO_RECEIVER'))
+        throw this.#silence(command, timeoutMs, false, error);
       throw error;
     } finally {
       this.#inFlight.delete(abort);
@@ -102,7 +103,8 @@ export class Commander {
     const { tracker, botId } = this.#options;
     const { presence } = tracker;
     const shorterThanTheBots = timeoutMs <= BOTS_LIMIT_MS;
-    const reasons = possibleReasons({ command, presence, spellingUnknown, shorterThanTheBots });
+    const nobody = CommlibError.is(cause, 'NO_RECEIVER');
+    const reasons = possibleReasons({ command, presence, spellingUnknown, nobody, shorterThanTheBots });
     return new HbotNoReplyError(botId, command, timeoutMs, presence, reasons, { cause });
   }
 }

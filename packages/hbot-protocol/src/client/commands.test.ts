@@ -26,13 +26,19 @@ const answer = (command: CommandName, reply: unknown, requests: unknown[] = []) 
     return reply;
   });
 
+/** A bot that takes a command and never answers. */
+const deaf = (command: CommandName, id = 'b') =>
+  bot.serve(rpc(literal(`hbot/${id}/${command}`), { request: anything, response: anything }), () => {
+    return new Promise(() => {});
+  });
+
 beforeEach(async () => {
   broker = new MemoryBroker();
   [bot, node] = await Promise.all([connect(), connect()]);
 });
 afterEach(async () => {
   await client.close();
-  await Promise.all([bot.close(), node.close()]);
+  await Promise.all([bot.close({ deadlineMs: 50 }), node.close()]);
 });
 
 describe('what is sent', () => {
@@ -183,7 +189,19 @@ describe('a bot that says nothing', () => {
     return error;
   };
 
+  it('that is not there, as the broker says: nothing is waited for', async () => {
+    const error = await silence((await open()).status({}));
+    expect(error).toMatchObject({ code: 'NO_REPLY', cause: { code: 'NO_RECEIVER' } });
+    expect(error.message).toContain('nobody at the broker takes it; none of its heartbeats was seen');
+    expect(error.possibleReasons[0]).toContain('no bot of this id');
+    await bot.publisher(topic(literal('hbot/b/hb'), anything)).publish({ ts: Date.now() * 1_000 });
+    await expect.poll(() => client.presence.state).toBe('online');
+    const busy = await silence(client.status({}));
+    expect(busy.possibleReasons.join()).toMatch(/mqtt_commands.*reconnecting/);
+  });
+
   it('that was never heard: it may not be there', async () => {
+    await deaf('status');
     const error = await silence((await open()).status({}, { timeoutMs: 50 }));
     expect(error).toMatchObject({ code: 'NO_REPLY', command: 'status', timeoutMs: 50, heartbeatSeen: false });
     expect(error.possibleReasons[0]).toContain('no bot of this id');
@@ -191,7 +209,7 @@ describe('a bot that says nothing', () => {
   });
 
   it('that sends heartbeats: it takes no commands, or is still at work', async () => {
-    await open();
+    await Promise.all([deaf('start'), deaf('command_shortcuts'), open()]);
     await bot.publisher(topic(literal('hbot/b/hb'), anything)).publish({ ts: Date.now() * 1_000 });
     await expect.poll(() => client.presence.state).toBe('online');
     const error = await silence(client.start({}, { timeoutMs: 50 }));
@@ -211,7 +229,7 @@ describe('a bot that says nothing', () => {
 
 describe('a client that is closed', () => {
   it('ends the commands in flight and refuses later ones, on a node that lives on', async () => {
-    await open();
+    await Promise.all([deaf('stop'), deaf('history'), open()]);
     const calls = [client.stop(), client.history()];
     const waiting = await HbotClient.open(node, { id: 'dotted.id' });
     calls.push(waiting.stop());

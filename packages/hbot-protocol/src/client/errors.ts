@@ -52,7 +52,8 @@ export class HbotCommandError<C extends CommandName = CommandName> extends Comml
 }
 
 /**
- * The bot did not answer in time. Whether it acted is not known.
+ * The bot did not answer in time. Whether it acted is not known, unless the `cause` is core's `NoReceiverError`: then the broker
+ * said at once that nobody takes the command, and nothing was executed.
  *
  * `possibleReasons` are those that fit what was seen of the bot, most likely first.
  */
@@ -78,9 +79,12 @@ export class HbotNoReplyError extends CommlibError {
       bot.heartbeat === undefined
         ? 'none of its heartbeats was seen'
         : `its heartbeats were seen, it is ${bot.state}`;
+    const how = CommlibError.is(options?.cause, 'NO_RECEIVER')
+      ? ': nobody at the broker takes it'
+      : ` within ${timeoutMs} ms`;
     super(
       'NO_REPLY',
-      `no reply from bot ${botId} to ${command} within ${timeoutMs} ms; ${seen}. Possible: ${possibleReasons.join('; ')}`,
+      `no reply from bot ${botId} to ${command}${how}; ${seen}. Possible: ${possibleReasons.join('; ')}`,
       {
         ...options,
         context: { bot: botId, command, timeoutMs, state: bot.state },

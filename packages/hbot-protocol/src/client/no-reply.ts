@@ -8,6 +8,8 @@ export interface Silence {
   readonly presence: BotPresence;
   /** The command was not sent, since it is not known where the bot lives. */
   readonly spellingUnknown: boolean;
+  /** The broker said that nobody takes this command: it was not executed. */
+  readonly nobody: boolean;
   /** The bot's work may have taken as long as the caller waited. */
   readonly shorterThanTheBots: boolean;
 }
@@ -17,6 +19,7 @@ export function possibleReasons({
   command,
   presence,
   spellingUnknown,
+  nobody,
   shorterThanTheBots,
 }: Silence): string[] {
   if (spellingUnknown) {
@@ -34,6 +37,7 @@ export function possibleReasons({
       'the broker does not let this client read the bot, or reach its command topics',
     );
   } else if (presence.state === 'online') {
+    if (nobody) return [...reasons, "the bot's mqtt_commands setting is off", 'the bot is just reconnecting'];
     if (shorterThanTheBots) reasons.push('the bot is still at work: its own limit is 30 s');
     reasons.push(
       "the bot's mqtt_commands setting is off",
