@@ -190,6 +190,30 @@ describeOn(
       for (const intake of intakes) await intake.close({ forget: true });
     });
 
+    test('a group that is not shared gets what was sent between the restart of Mosquitto and its own return', async () => {
+      await using own = await startMosquitto({
+        persistence: 'as shipped',
+        config: ['max_queued_messages 0'],
+      });
+      await using proxy = await startProxy(own.port);
+      const topic = unique();
+      const got: string[] = [];
+      await using link = await connected(through(proxy, own.url));
+      const options = { ...durable(unique()), native: { mqtt: { shared: false } } };
+      await link.transport.subscribe(topic, options, (message) => {
+        got.push(text(message));
+        message.settle?.('ack');
+      });
+      await proxy.refuse();
+      await own.halt('SIGTERM');
+      await own.restart();
+      await using direct = await connected(own.url);
+      await direct.transport.publish(topic, bytes('meanwhile'), surely);
+      await proxy.accept();
+      await until(() => got.length > 0, { what: 'the message' });
+      expect(got).toEqual(['meanwhile']);
+    });
+
     test('closing waits for the handlers, and then acknowledges what they finished', async () => {
       const topic = unique();
       const group = unique();

@@ -15,7 +15,7 @@ export class DurableSessions {
   }
 
   async join(key: DurableKey, version: 5 | 4, onMessage: (message: Inbound) => void): Promise<Intake> {
-    const name = `${key.group}/${key.filter}`;
+    const name = `${key.alone ? 'alone' : 'shared'} ${key.group}/${key.filter}`;
     let session = this.#sessions.get(name);
     while (session?.closing) {
       // Two connections of one session would end each other.

@@ -125,10 +125,11 @@ class MqttTransport implements Transport {
       throw new UnsupportedError('at-least-once', 'only with quality of service 1');
     }
     if (this.#closing || !this.#mayReturn()) throw this.#offline();
-    const shared = has(this.#capabilities.groups);
+    const alone = native?.mqtt?.shared === false;
+    const shared = has(this.#capabilities.groups) && !alone;
     const { maxInFlight } = options;
     return this.#sessions.join(
-      { filter, group, shared, maxInFlight },
+      { filter, group, shared, alone, maxInFlight },
       this.#negotiation.version,
       (message) => {
         if (this.#fits(message.address, message.payload.length)) onMessage(message);

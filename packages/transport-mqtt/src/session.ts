@@ -34,6 +34,8 @@ export interface DurableKey {
   readonly group: string;
   /** The broker shares the messages of a group among sessions. */
   readonly shared: boolean;
+  /** Not shared by the user's own wish: another session than the shared one, which may have collected for both. */
+  readonly alone: boolean;
   readonly maxInFlight: number;
 }
 
@@ -276,9 +278,11 @@ function refusedForGood(error: unknown): CommlibError {
 }
 
 /** The same for every start of the same program: from the client id if one was given, the group, and the filter. */
-function durableClientId({ config, group, filter }: DurableOptions): string {
+function durableClientId({ config, group, filter, alone }: DurableOptions): string {
   const own = config.stableClientId ? `${config.clientId}-` : '';
-  return `${own}${group}-${fnv1a([own, group, filter].join('\0')).toString(16).padStart(8, '0')}`;
+  return `${own}${group}-${fnv1a([own, group, filter, ...(alone ? ['alone'] : [])].join('\0'))
+    .toString(16)
+    .padStart(8, '0')}`;
 }
 
 /** FNV-1a, 32 bits: short, and the same everywhere. */
