@@ -25,7 +25,7 @@ export function capabilitiesOf(
     redelivery: 'emulated',
     // MQTT says "again" and does not count: this package does, while its session is there.
     attempts: 'emulated',
-    mandatory: { missing: 'not told by MQTT 3.1.1, and not yet asked of MQTT 5' },
+    mandatory: five ? true : { missing: 'an MQTT 3.1.1 broker does not tell' },
     replay: { missing: 'an MQTT broker keeps the last message of a topic at most' },
     serveModes: groups === 'native' ? ['all', 'compete'] : ['all'],
     exactFilters: true,

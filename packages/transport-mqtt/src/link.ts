@@ -2,7 +2,7 @@
  * One connection to the broker, from CONNECT to its end. mqtt.js does the framing; reconnecting, buffering and
  * resubscribing, which it does in ways of its own, are switched off. A link that ended is thrown away.
  */
-import { type CommlibError, ConnectionError } from '@commlib/core';
+import { type CommlibError, ConnectionError, NoReceiverError } from '@commlib/core';
 import mqtt, {
   type IClientOptions,
   type IClientPublishOptions,
@@ -48,10 +48,16 @@ export interface Confirmable {
   readonly topic: string;
   readonly payload: Uint8Array;
   readonly options: IClientPublishOptions;
-  confirmed(link: Link, error: CommlibError | undefined): void;
+  /** Refused when the broker says that nobody is subscribed (MQTT 5). */
+  readonly mandatory: boolean;
 }
 
+/** What became of it. */
+type Confirm = (error?: CommlibError) => void;
+
 const DONE = Promise.resolve();
+/** PUBACK, MQTT 5 §3.4.2.1: no matching subscribers. */
+const NOBODY = 16;
 /**
  * Unsent bytes above which a link counts as congested. Streams themselves say so at 16 KiB, which a burst of small
  * messages fills in one turn, without the network being slow.
@@ -69,7 +75,9 @@ export class Link {
   readonly #options: LinkOptions;
   readonly #client: MqttClient;
   readonly #ids = new PacketIds();
-  readonly #unconfirmed = new Map<number, Confirmable>();
+  readonly #unconfirmed = new Map<number, { readonly message: Confirmable; readonly confirm: Confirm }>();
+  /** Messages that mqtt.js sends, told when nobody takes them. */
+  readonly #mandatory = new Map<number, () => void>();
   /** Packets written in this turn of the event loop, and whether there were many in the last one. */
   #turn = 0;
   #busy = false;
@@ -175,17 +183,24 @@ export class Link {
     return this.congested ? this.drained() : DONE;
   }
 
-  /** QoS 1 and 2: calls `confirmed` when the broker has confirmed or refused; never after the link's end. */
-  sendConfirmed(message: Confirmable): void {
+  /** QoS 1 and 2: calls `confirm` when the broker has confirmed or refused; never after the link's end. */
+  sendConfirmed(message: Confirmable, confirm: Confirm): void {
     const { topic, payload, options } = message;
     const id = options.qos === 1 && options.properties === undefined ? this.#ids.allocate() : null;
     if (id === null) {
+      let nobody: NoReceiverError | undefined;
       this.#client.publish(topic, asBuffer(payload), options, (error) => {
-        if (this.#end === undefined) message.confirmed(this, error ? this.#refusal(error, topic) : undefined);
+        if (this.#end === undefined) confirm(error ? this.#refusal(error, topic) : nobody);
       });
+      if (message.mandatory) {
+        // mqtt.js does not hand on the reason of a PUBACK that is no error.
+        this.#mandatory.set(this.#client.getLastMessageId(), () => {
+          nobody = new NoReceiverError(topic);
+        });
+      }
       return;
     }
-    this.#unconfirmed.set(id, message);
+    this.#unconfirmed.set(id, { message, confirm });
     this.#cork();
     writePublish(this.#client.stream, this.version, topic, payload, 1, options.retain === true, id);
   }
@@ -276,12 +291,20 @@ export class Link {
   }
 
   #confirmed(id: number, reasonCode: number): void {
-    const message = this.#unconfirmed.get(id);
-    if (message === undefined || this.#end) return; // One of mqtt.js's own.
+    const sent = this.#unconfirmed.get(id);
+    if (this.#end) return;
+    if (sent === undefined) {
+      // One of mqtt.js's own.
+      if (reasonCode === NOBODY) this.#mandatory.get(id)?.();
+      this.#mandatory.delete(id);
+      return;
+    }
     this.#unconfirmed.delete(id);
     this.#ids.deallocate(id);
-    // 16: nobody is subscribed (MQTT 5).
-    message.confirmed(this, reasonCode < 128 ? undefined : publishError(reasonCode, message.topic));
+    const { message, confirm } = sent;
+    if (reasonCode >= 128) confirm(publishError(reasonCode, message.topic));
+    else if (reasonCode === NOBODY && message.mandatory) confirm(new NoReceiverError(message.topic));
+    else confirm();
   }
 
   #refusal(error: Error, topic: string): CommlibError {

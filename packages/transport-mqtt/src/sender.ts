@@ -1,22 +1,25 @@
 /** Everything that goes out: published messages, requests, answers. */
 import {
   AbortedError,
+  abortable,
   type CommlibError,
   type Inbound,
+  Outbox,
+  type Outlet,
   type ReplyTarget,
   type SendOptions,
 } from '@commlib/core';
+import type { IClientPublishOptions } from 'mqtt';
 import { asBuffer } from './bytes.js';
 import { toCorrelationData } from './inbound.js';
-import type { Link } from './link.js';
+import type { Confirmable, Link } from './link.js';
 import { checkTopic, replyTopic } from './names.js';
 import type { MqttConfig } from './options.js';
-import { Outbox } from './outbox.js';
 import { PLAIN, publishOptions, tooLarge } from './sending.js';
 
 export class Sender {
   readonly #config: MqttConfig;
-  readonly #outbox: Outbox;
+  readonly #outbox: Outbox<Confirmable>;
   /** Why nothing can be sent now; `later`: whether it may be kept for a reconnect. */
   readonly #offline: () => { readonly error: CommlibError; readonly later: boolean };
   /** The link while it is ready. */
@@ -27,14 +30,14 @@ export class Sender {
 
   constructor(config: MqttConfig, offline: () => { readonly error: CommlibError; readonly later: boolean }) {
     this.#config = config;
-    this.#outbox = new Outbox(config.maxBuffered);
+    this.#outbox = new Outbox({ limit: config.maxBuffered, describe: ({ topic }) => `message to ${topic}` });
     this.#offline = offline;
   }
 
   attach(link: Link): void {
     if (!this.#stopped) this.#link = link;
     this.#known = link;
-    this.#outbox.attach(link);
+    this.#outbox.attach(outletOf(link));
   }
 
   detach(error: CommlibError): void {
@@ -80,7 +83,8 @@ export class Sender {
       if (refused) throw refused;
       const qos = Math.min(options?.native?.mqtt?.qos ?? 1, link.limits.maximumQoS);
       if (qos === 0) return link.send(address, payload, PLAIN);
-      return this.#outbox.add(address, payload, qos === 1 ? CONFIRMED : { qos: 2, retain: false }, false);
+      const packet: IClientPublishOptions = qos === 1 ? CONFIRMED : { qos: 2, retain: false };
+      return this.#outbox.add({ topic: address, payload, options: packet, mandatory: true }, false);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -98,7 +102,8 @@ export class Sender {
       const refused = tooLarge(link, topic, payload, properties);
       if (refused) throw refused;
       if (link.limits.maximumQoS === 0) return link.send(topic, payload, { ...PLAIN, properties });
-      return this.#outbox.add(topic, payload, properties ? { ...CONFIRMED, properties } : CONFIRMED, false);
+      const packet = properties ? { ...CONFIRMED, properties } : CONFIRMED;
+      return this.#outbox.add({ topic, payload, options: packet, mandatory: false }, false);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -119,13 +124,14 @@ export class Sender {
     }
     const refused = known && tooLarge(known, address, payload, packet.properties);
     if (refused) throw refused;
-    const { signal } = options;
-    if (signal?.aborted) throw new AbortedError(`publishing to ${address}`, signal.reason);
+    const { signal, mandatory = false } = options;
+    const what = `publishing to ${address}`;
+    if (signal?.aborted) throw new AbortedError(what, signal.reason);
     const sent =
       packet.qos === 0 && link
         ? link.send(address, payload, packet)
-        : this.#outbox.add(address, payload, packet, keep);
-    return signal ? abortable(sent, signal, `publishing to ${address}`) : sent;
+        : this.#outbox.add({ topic: address, payload, options: packet, mandatory }, keep);
+    return abortable(sent, signal, what);
   }
 
   #ready(): Link {
@@ -136,11 +142,33 @@ export class Sender {
 
 const CONFIRMED = { qos: 1, retain: false } as const;
 
-/** The work, or the signal's abort; the work goes on then, and nobody hears how it ends. */
-function abortable(work: Promise<void>, signal: AbortSignal, what: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(new AbortedError(what, signal.reason));
-    signal.addEventListener('abort', abort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
+/**
+ * MQTT 3.1.1 has no window for QoS 2, and yet a Mosquitto with its defaults ends the connection at the 21st message under
+ * way (`max_inflight_messages`).
+ */
+const QOS2_WINDOW_OF_3 = 10;
+/** Identifiers are shared with SUBSCRIBE and UNSUBSCRIBE: some are left to them. */
+const MAX_WINDOW = 65_000;
+
+/** The way out over one link: no more under way than the broker allows. mqtt.js's own store is not bounded. */
+function outletOf(link: Link): Outlet<Confirmable> {
+  const window = Math.min(link.limits.receiveMaximum, MAX_WINDOW);
+  const qos2Window = link.version === 5 ? window : QOS2_WINDOW_OF_3;
+  let qos2Sent = 0;
+  return {
+    window,
+    get congested() {
+      return link.congested;
+    },
+    drained: () => link.drained(),
+    admits: ({ options }) => options.qos !== 2 || qos2Sent < qos2Window,
+    send(message, confirm) {
+      if (message.options.qos !== 2) return link.sendConfirmed(message, confirm);
+      qos2Sent++;
+      link.sendConfirmed(message, (error) => {
+        qos2Sent--;
+        confirm(error);
+      });
+    },
+  };
 }

@@ -20,7 +20,8 @@ export function publishOptions(
   config: MqttConfig,
 ): IClientPublishOptions {
   const keep = options.delivery === 'at-least-once';
-  const qos = options.native?.mqtt?.qos ?? (keep ? 1 : 0);
+  // The broker's word that nobody takes it comes with the confirmation.
+  const qos = options.native?.mqtt?.qos ?? (keep || options.mandatory ? 1 : 0);
   const retain = options.retain === true;
   if (options.key !== undefined) throw new UnsupportedError('the option key', 'MQTT has no ordering keys');
   if (keep && qos === 0) throw new UnsupportedError('at-least-once', 'not with quality of service 0');
@@ -31,7 +32,10 @@ export function publishOptions(
     if (retain && !link.limits.retain)
       throw new UnsupportedError('the option retain', 'the broker retains nothing');
   }
-  const { headers, expiresInMs } = options;
+  const { headers, expiresInMs, mandatory } = options;
+  if (mandatory && (link?.version ?? config.version) === 4)
+    throw new UnsupportedError('mandatory', 'an MQTT 3.1.1 broker does not tell');
+  if (mandatory && qos !== 1) throw new UnsupportedError('mandatory', 'only with quality of service 1');
   if (headers === undefined && expiresInMs === undefined)
     return qos === 0 && !retain ? PLAIN : { qos, retain };
   if ((link?.version ?? config.version) === 4)

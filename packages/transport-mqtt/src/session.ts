@@ -8,6 +8,7 @@
 import {
   CommlibError,
   ConnectionError,
+  Flow,
   type Inbound,
   type Intake,
   NotConnectedError,
@@ -17,7 +18,6 @@ import {
 } from '@commlib/core';
 import type { IPublishPacket } from 'mqtt';
 import { connectLink, Negotiation } from './connect.js';
-import { Flow } from './flow.js';
 import { toInbound } from './inbound.js';
 import type { Link, LinkOptions } from './link.js';
 import type { MqttConfig } from './options.js';
@@ -136,9 +136,12 @@ export class DurableSession {
   async #open(signal: AbortSignal): Promise<void> {
     const { config, filter, group, shared, maxInFlight } = this.#options;
     await this.#takeover.wait(signal);
-    const flow = new Flow<IPublishPacket>(maxInFlight, (packet, again, settle) =>
-      this.#deliver(packet, again, settle),
-    );
+    const flow = new Flow<IPublishPacket>({
+      maxInFlight,
+      // MQTT-4.6.0-2.
+      inOrder: true,
+      deliver: (packet, attempt, settle) => this.#deliver(packet, attempt, settle),
+    });
     this.#flow = flow;
     const options: Omit<LinkOptions, 'version'> = {
       clientId: this.#clientId,
@@ -177,12 +180,12 @@ export class DurableSession {
     this.#takeover.opened();
   }
 
-  #deliver(packet: IPublishPacket, again: boolean, settle: NonNullable<Inbound['settle']>): void {
+  #deliver(packet: IPublishPacket, attempt: number, settle: NonNullable<Inbound['settle']>): void {
     const next = this.#members.shift();
     if (next === undefined) return;
     this.#members.push(next);
     const message = toInbound(packet);
-    next.deliver({ ...message, redelivered: message.redelivered || again, settle });
+    next.deliver({ ...message, redelivered: message.redelivered || attempt > 1, attempt, settle });
   }
 
   /** What was not acknowledged goes back to the broker, and whoever waited for it need not. */

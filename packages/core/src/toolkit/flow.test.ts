@@ -1,13 +1,18 @@
-import type { Settlement } from '@commlib/core';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { Settlement } from '../transport.js';
 import { Flow } from './flow.js';
 
 /** A flow with everything it does written down. */
 function recorded(maxInFlight: number) {
   const acknowledged: number[] = [];
-  const delivered: { id: number; again: boolean; settle: (outcome: Settlement) => void }[] = [];
-  const flow = new Flow<number>(maxInFlight, (id, again, settle) => delivered.push({ id, again, settle }));
+  const delivered: { id: number; again: boolean; attempt: number; settle: (outcome: Settlement) => void }[] =
+    [];
+  const flow = new Flow<number>({
+    maxInFlight,
+    inOrder: true,
+    deliver: (id, attempt, settle) => delivered.push({ id, again: attempt > 1, attempt, settle }),
+  });
   const arrive = (id: number) => flow.arrived(id, () => acknowledged.push(id));
   return { flow, arrive, delivered, acknowledged };
 }
