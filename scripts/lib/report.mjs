@@ -75,7 +75,15 @@ export function readReport({ root, tests, brokers, required, failedChecks, exitC
       notRun.push(`${name}: demanded by COMMLIB_BROKERS, not found: ${answer.why}`);
       total.failed++;
       failures.push(`${name} is demanded by COMMLIB_BROKERS and was not found`);
-    } else if (Object.keys(found).length > 0) notRun.push(`${name}: no suite yet`);
+    } else if (Object.keys(found).length > 0) {
+      total.failed++;
+      failures.push(`${name} is demanded by COMMLIB_BROKERS, and no test knows it`);
+    }
+  }
+  // What nobody demanded and nobody asked for is told as well.
+  for (const [name, answer] of Object.entries(found)) {
+    if (answer.found || required.includes(name)) continue;
+    if (!uses.some((use) => use.broker === name)) notRun.push(`${name}: not found: ${answer.why}`);
   }
   if (exitCode !== 0 && total.failed === 0) {
     total.failed++;

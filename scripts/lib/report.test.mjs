@@ -43,17 +43,20 @@ test('counts, one row per package and per integration test, brokers beside them'
   expect(lines.at(-1)).toBe('4 passed, 0 failed, 1 skipped');
 });
 
-test('a broker that COMMLIB_BROKERS demands and that is missing is a failure; one without suites is not', () => {
+test('a broker that COMMLIB_BROKERS demands and that is missing or unknown is a failure; one that nobody demands is told', () => {
   const report = readReport({
     ...base,
     tests: { testResults: [] },
-    brokers: [{ found: { mosquitto: { found: false, why: 'no Docker' } } }],
-    required: ['mosquitto', 'kafka'],
+    brokers: [
+      { found: { mosquitto: { found: false, why: 'no Docker' }, emqx: { found: false, why: 'no image' } } },
+    ],
+    required: ['mosquitto', 'kafak'],
   });
   const lines = printed(report);
   expect(lines).toContain('  mosquitto: demanded by COMMLIB_BROKERS, not found: no Docker');
-  expect(lines).toContain('  kafka: no suite yet');
-  expect(lines.at(-1)).toBe('0 passed, 1 failed, 0 skipped');
+  expect(lines).toContain('  kafak is demanded by COMMLIB_BROKERS, and no test knows it');
+  expect(lines).toContain('  emqx: not found: no image');
+  expect(lines.at(-1)).toBe('0 passed, 2 failed, 0 skipped');
 });
 
 test('never green when a check failed, a file broke, or vitest said no', () => {

@@ -14,8 +14,11 @@ export interface Broker extends AsyncDisposable {
   kill9(): Promise<void>;
   /** As {@link kill9}, by a signal of one's choice: `SIGTERM` lets it write down what it has in memory. */
   halt(signal: NodeJS.Signals): Promise<void>;
-  /** Starts it again on the same ports with the same configuration; kills it first if it still runs. */
-  restart(): Promise<void>;
+  /**
+   * Starts it again on the same ports with the same configuration. If it still runs it is ended first: killed, or in an
+   * orderly way with `SIGTERM`.
+   */
+  restart(signal?: NodeJS.Signals): Promise<void>;
 }
 
 /** A broker that speaks MQTT. */

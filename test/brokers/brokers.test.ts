@@ -1,3 +1,4 @@
+import { connect as connectAmqp } from 'amqplib';
 import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
@@ -175,10 +176,33 @@ describeOn(
   'rabbitmq',
   () => {
     let broker: RabbitmqBroker;
+    let certificates: Certificates;
     beforeAll(async () => {
-      broker = await startRabbitmq({ own: true });
+      certificates = await makeCertificates();
+      const { server, ca } = certificates;
+      broker = await startRabbitmq({
+        tls: { ...server, ca, requireClientCertificate: true },
+        users: { alice: 'secret' },
+        vhosts: ['other'],
+      });
     });
-    afterAll(() => broker?.stop());
+    afterAll(async () => {
+      await broker?.stop();
+      await certificates?.dispose();
+    });
+
+    test('offers AMQP over TLS, to clients with a certificate of its CA, for every user and vhost', async () => {
+      const { ca, wrongCa, client } = certificates;
+      const url = `${broker.tlsUrl?.replace('guest:guest', 'alice:secret')}/other`;
+      const connection = await connectAmqp(url, { ca: [ca], ...client });
+      await connection.close();
+      await expect(connectAmqp(url, { ca: [wrongCa], ...client })).rejects.toThrow(
+        /unable to verify|self.signed|issuer|signature/i,
+      );
+      await expect(connectAmqp(url, { ca: [ca] })).rejects.toThrow(
+        /certificate required|closed|reset|handshake/i,
+      );
+    });
 
     test('is gone after kill9 and back on the same ports after restart', async () => {
       const before = broker.pid ?? 0;

@@ -27,9 +27,9 @@ export function controlled<T extends object>(controls: Controls, own: T): T & Co
     stop,
     kill9: () => controls.end('SIGKILL'),
     halt: (signal) => controls.end(signal),
-    async restart() {
+    async restart(signal: NodeJS.Signals = 'SIGKILL') {
       if (stopped) throw new Error('the broker was stopped for good');
-      await controls.end('SIGKILL');
+      await controls.end(signal);
       await controls.start();
     },
     [Symbol.asyncDispose]: () => stop(),

@@ -1,13 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { type BrokerName, type Found, findBroker, type NotFound } from './find.js';
+import { type BrokerName, brokerNames, type Found, findBroker, type NotFound } from './find.js';
 import { recordUse } from './record.js';
 
 const needed = (process.env.COMMLIB_BROKERS ?? '').split(',').map((name) => name.trim());
 const found = new Map<BrokerName, Found | NotFound>();
-for (const name of ['mosquitto', 'rabbitmq', 'emqx'] as const)
-  found.set(name, await findBroker(name, { own: true }));
+for (const name of brokerNames) found.set(name, await findBroker(name, { own: true }));
 const foundAtUrl = new Map<BrokerName, Found | NotFound>();
-for (const name of ['mosquitto', 'rabbitmq', 'emqx'] as const) foundAtUrl.set(name, await findBroker(name));
+for (const name of brokerNames) foundAtUrl.set(name, await findBroker(name));
 
 /**
  * A `describe` that needs a broker. Where it is missing the suite is skipped with the reason in its title and in the table

@@ -56,6 +56,11 @@ export interface ContainerOptions {
   /** Port inside → port of the host, fixed, so that it stays the same over a restart. */
   ports: ReadonlyMap<number, number>;
   files?: readonly ContainerFile[];
+  /** Instead of the image's own command. */
+  command?: readonly string[];
+  env?: Readonly<Record<string, string>>;
+  /** Directories of the host. */
+  mounts?: readonly { source: string; target: string; mode: 'rw' | 'ro' }[];
   ready(): Promise<boolean>;
   timeoutMs: number;
 }
@@ -81,6 +86,9 @@ export async function startContainer(options: ContainerOptions): Promise<ServerC
   const started: StartedTestContainer = await new GenericContainer(options.image)
     .withExposedPorts(...ports)
     .withCopyContentToContainer([...(options.files ?? [])].map((file) => ({ ...file, mode: 0o644 })))
+    .withCommand([...(options.command ?? [])])
+    .withEnvironment({ ...options.env })
+    .withBindMounts([...(options.mounts ?? [])])
     .withWaitStrategy(Wait.forListeningPorts())
     .withStartupTimeout(options.timeoutMs)
     .start();

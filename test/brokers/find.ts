@@ -1,13 +1,13 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { imageAvailable } from './docker.js';
-import { amqpServerVersion, mqttServerVersion } from './versions.js';
+import { kafkaVersion, resolveKafka } from './kafka-libs.js';
+import { onPath } from './on-path.js';
+import { amqpServerVersion, mqttServerVersion, redisServerVersion } from './versions.js';
 
 /** The brokers that tests know how to find. */
-export type BrokerName = 'mosquitto' | 'rabbitmq' | 'emqx';
-export const brokerNames: readonly BrokerName[] = ['mosquitto', 'rabbitmq', 'emqx'];
+export type BrokerName = 'mosquitto' | 'rabbitmq' | 'emqx' | 'redis' | 'kafka';
+export const brokerNames: readonly BrokerName[] = ['mosquitto', 'rabbitmq', 'emqx', 'redis', 'kafka'];
 
 /** How a broker was found, in the order in which it is looked for; see `test/brokers/README.md`. */
 export type Source = 'url' | 'docker' | 'binary' | 'embedded';
@@ -35,6 +35,8 @@ interface Recipe {
   /** Names on the PATH, or absolute paths; the first that exists is taken. */
   binaries: readonly string[];
   binaryVersion(path: string): Promise<string>;
+  /** What the binary needs beside itself; rejects with the reason where it is not to be had. Resolves with its place. */
+  complete?(): Promise<string>;
   urlVersion(url: string): Promise<string>;
 }
 
@@ -66,6 +68,22 @@ const recipes: Record<BrokerName, Recipe> = {
     image: 'emqx/emqx:5.8.6',
     binaries: [],
     binaryVersion: async () => 'unknown',
+    urlVersion: async () => 'unknown',
+  },
+  redis: {
+    url: 'COMMLIB_REDIS_URL',
+    image: 'redis:8.2.2-alpine',
+    binaries: ['redis-server', '/usr/local/bin/redis-server', '/opt/homebrew/bin/redis-server'],
+    binaryVersion: async (path) => /v=(\S+)/.exec(await outputOf(path, ['--version']))?.[1] ?? 'unknown',
+    urlVersion: redisServerVersion,
+  },
+  kafka: {
+    url: 'COMMLIB_KAFKA_URL',
+    image: 'apache/kafka:4.1.1',
+    // No system packages it: a Java runs the published libraries.
+    binaries: ['java'],
+    binaryVersion: async () => kafkaVersion,
+    complete: resolveKafka,
     urlVersion: async () => 'unknown',
   },
 };
@@ -134,31 +152,23 @@ async function look(name: BrokerName, own: boolean): Promise<Found | NotFound> {
   tried.push(docker.why);
 
   const binary = recipe.binaries.map(onPath).find((path) => path !== undefined);
-  if (binary !== undefined) {
-    return {
-      found: true,
-      name,
-      source: 'binary',
-      version: await recipe.binaryVersion(binary),
-      where: binary,
-    };
+  if (binary === undefined) {
+    tried.push(recipe.binaries[0] ? `no ${recipe.binaries[0]} on the PATH` : 'no binary of it is run here');
+  } else {
+    try {
+      const where = (await recipe.complete?.()) ?? binary;
+      return { found: true, name, source: 'binary', version: await recipe.binaryVersion(binary), where };
+    } catch (error) {
+      tried.push(error instanceof Error ? error.message : String(error));
+    }
   }
-  tried.push(recipe.binaries[0] ? `no ${name} on the PATH` : 'no binary of it is run here');
   return { found: false, name, why: tried.join('; ') };
 }
 
 /** A URL without user and password, for output. */
 function bare(url: string): string {
+  if (/^[\w.-]+:\d+$/.test(url)) return url;
   return URL.canParse(url) ? `${new URL(url).protocol}//${new URL(url).host}` : 'an invalid URL';
-}
-
-/** The full path of a program, or undefined. */
-export function onPath(program: string): string | undefined {
-  if (program.startsWith('/')) return existsSync(program) ? program : undefined;
-  return (process.env.PATH ?? '')
-    .split(delimiter)
-    .map((directory) => join(directory, program))
-    .find((path) => existsSync(path));
 }
 
 /** What a program writes to stdout and stderr, whatever its exit code (`mosquitto -h` ends with 3). */

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { brokerNames, findAll, foundVariable } from './find.js';
 import { logVariable } from './record.js';
-import { deskVariable, rabbitmqDesk } from './shared.js';
+import { brokerDesk, deskVariable } from './shared.js';
 
 /**
  * Runs once, in the process of the run, before the first integration test: looks for the brokers and opens the desk that
@@ -18,13 +18,14 @@ export default async function setUp(): Promise<() => Promise<void>> {
     writeFileSync(log, `${JSON.stringify({ found })}\n`);
   }
 
-  const rabbitmq = rabbitmqDesk();
+  const desk = brokerDesk();
   const server = createServer((request, response) => {
-    if (request.url !== '/rabbitmq') {
+    const handOut = desk.at(request.url ?? '');
+    if (handOut === undefined) {
       response.writeHead(404).end(`nothing is shared at ${request.url}`);
       return;
     }
-    rabbitmq.get().then(
+    handOut().then(
       (shared) => response.end(JSON.stringify(shared)),
       (error) => response.writeHead(503).end(String(error)),
     );
@@ -36,6 +37,6 @@ export default async function setUp(): Promise<() => Promise<void>> {
   return async () => {
     server.closeAllConnections();
     server.close();
-    await rabbitmq.stop();
+    await desk.stop();
   };
 }

@@ -14,8 +14,11 @@ export interface MosquittoOptions {
   acl?: readonly string[];
   /** User → password. Anonymous access ends when given. */
   users?: Readonly<Record<string, string>>;
-  /** Keeps sessions and retained messages over a restart (also after `kill9`). Default false. */
-  persistence?: boolean;
+  /**
+   * Keeps sessions and retained messages over a restart, also after `kill9`. With `as shipped`, Mosquitto's own way: over a
+   * SIGTERM, since it writes them down then, and every half an hour. Default false.
+   */
+  persistence?: boolean | 'as shipped';
   /** `set_tcp_nodelay`; default true, unlike Mosquitto's own default. */
   tcpNoDelay?: boolean;
   /** Default: a free one. */
@@ -56,7 +59,7 @@ export function mosquittoFiles(options: MosquittoOptions, place: MosquittoPlace)
   if (options.persistence) {
     lines.push('persistence true', `persistence_location ${place.directory}/`);
     // Saved at every change, so that `kill -9` loses nothing.
-    lines.push('autosave_on_changes true', 'autosave_interval 1');
+    if (options.persistence !== 'as shipped') lines.push('autosave_on_changes true', 'autosave_interval 1');
   }
   lines.push(...(options.config ?? []));
 

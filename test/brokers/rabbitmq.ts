@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import { type Broker, BrokerUnavailable, notOurs } from './broker.js';
 import { type Controls, controlled } from './controls.js';
 import { startContainer } from './docker.js';
-import { type Found, findBroker, onPath, urlOf } from './find.js';
+import { type Found, findBroker, urlOf } from './find.js';
+import { onPath } from './on-path.js';
 import { accepts, freePort } from './ports.js';
 import { startProcess } from './process.js';
+import { type RabbitmqOptions, rabbitmqFiles } from './rabbitmq-config.js';
 import { recordUse } from './record.js';
 import { amqpServerVersion } from './versions.js';
 
@@ -18,16 +20,10 @@ export interface RabbitmqBroker extends Broker {
   readonly mqttUrl: string;
   /** `ws://guest:guest@127.0.0.1:<port>/ws`; undefined for a broker at a URL without `COMMLIB_RABBITMQ_WS_URL`. */
   readonly wsUrl: string | undefined;
-}
-
-/** What a test may ask of a RabbitMQ. */
-export interface RabbitmqOptions {
-  /** Never take the broker that `COMMLIB_RABBITMQ_URL` names. */
-  own?: boolean;
-  /** Further lines of `rabbitmq.conf`. */
-  config?: readonly string[];
-  /** Default: `rabbitmq_mqtt` and `rabbitmq_web_mqtt`. */
-  plugins?: readonly string[];
+  /** `amqps://guest:guest@localhost:<port>`; undefined without TLS. */
+  readonly tlsUrl: string | undefined;
+  /** Of {@link url}. */
+  readonly port: number;
 }
 
 /**
@@ -41,7 +37,12 @@ export async function startRabbitmq(options: RabbitmqOptions = {}): Promise<Rabb
   if (!found.found) throw new BrokerUnavailable(`no RabbitMQ: ${found.why}`);
   if (found.source === 'url') return rabbitmqAtUrl(found);
 
-  const ports = { amqp: await freePort(), mqtt: await freePort(), ws: await freePort() };
+  const ports: Ports = {
+    amqp: await freePort(),
+    mqtt: await freePort(),
+    ws: await freePort(),
+    amqps: options.tls ? await freePort() : undefined,
+  };
   const start = found.source === 'docker' ? inDocker : fromBinary;
   const controls = await start(found, options, ports);
   const url = `amqp://guest:guest@127.0.0.1:${ports.amqp}`;
@@ -53,6 +54,8 @@ export async function startRabbitmq(options: RabbitmqOptions = {}): Promise<Rabb
     url,
     mqttUrl: `mqtt://guest:guest@127.0.0.1:${ports.mqtt}`,
     wsUrl: `ws://guest:guest@127.0.0.1:${ports.ws}/ws`,
+    tlsUrl: ports.amqps === undefined ? undefined : `amqps://guest:guest@localhost:${ports.amqps}`,
+    port: ports.amqp,
   });
 }
 
@@ -60,39 +63,21 @@ interface Ports {
   amqp: number;
   mqtt: number;
   ws: number;
+  amqps: number | undefined;
 }
 
 function ready(ports: Ports) {
   return async () =>
     (await accepts(ports.mqtt)) &&
     (await accepts(ports.ws)) &&
+    (ports.amqps === undefined || (await accepts(ports.amqps))) &&
     (await amqpServerVersion(`amqp://127.0.0.1:${ports.amqp}`)) !== 'unknown';
-}
-
-function configLines(options: RabbitmqOptions, ports: Ports, address: string): string {
-  const lines = [
-    `listeners.tcp.1 = ${address}:${ports.amqp}`,
-    `mqtt.listeners.tcp.1 = ${address}:${ports.mqtt}`,
-    `web_mqtt.tcp.ip = ${address}`,
-    `web_mqtt.tcp.port = ${ports.ws}`,
-    // Inside a container the test does not come from the loopback address.
-    'loopback_users = none',
-    'mqtt.tcp_listen_options.nodelay = true',
-    'tcp_listen_options.nodelay = true',
-    'disk_free_limit.absolute = 50MB',
-    ...(options.config ?? []),
-  ];
-  return `${lines.join('\n')}\n`;
-}
-
-function pluginsFile(options: RabbitmqOptions): string {
-  return `[${(options.plugins ?? ['rabbitmq_mqtt', 'rabbitmq_web_mqtt']).join(',')}].\n`;
 }
 
 async function fromBinary(found: Found, options: RabbitmqOptions, ports: Ports): Promise<Controls> {
   const directory = await mkdtemp(join(tmpdir(), 'commlib-rabbitmq-'));
-  await writeFile(join(directory, 'rabbitmq.conf'), configLines(options, ports, '127.0.0.1'));
-  await writeFile(join(directory, 'enabled_plugins'), pluginsFile(options));
+  const files = rabbitmqFiles(options, { directory, address: '127.0.0.1', ...ports });
+  for (const [name, content] of files) await writeFile(join(directory, name), content, { mode: 0o600 });
   const epmdPort = await freePort();
   const env = {
     PATH: process.env.PATH,
@@ -109,7 +94,9 @@ async function fromBinary(found: Found, options: RabbitmqOptions, ports: Ports):
     RABBITMQ_CONF_ENV_FILE: '/dev/null',
     RABBITMQ_PID_FILE: join(directory, 'pid'),
     // Two schedulers that do not spin: tests share the machine with other tests.
-    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none',
+    // And Erlang's own port for other nodes on the loopback address, too.
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS:
+      '+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}',
     // Has the start script replace itself by the server, so that signals and `kill -9` reach the server.
     RUNNING_UNDER_SYSTEMD: 'true',
     // Erlang's name server, for this node alone: the usual one would stay behind on port 4369.
@@ -145,18 +132,23 @@ async function fromBinary(found: Found, options: RabbitmqOptions, ports: Ports):
 }
 
 async function inDocker(found: Found, options: RabbitmqOptions, ports: Ports): Promise<Controls> {
-  const inside: Ports = { amqp: 5672, mqtt: 1883, ws: 15675 };
+  const inside = { amqp: 5672, mqtt: 1883, ws: 15675, amqps: ports.amqps === undefined ? undefined : 5671 };
+  const map = new Map([
+    [inside.amqp, ports.amqp],
+    [inside.mqtt, ports.mqtt],
+    [inside.ws, ports.ws],
+  ]);
+  if (inside.amqps !== undefined && ports.amqps !== undefined) map.set(inside.amqps, ports.amqps);
+  const directory = '/etc/rabbitmq';
+  const files = rabbitmqFiles(options, { directory, address: '0.0.0.0', ...inside });
   return startContainer({
     image: found.where,
-    ports: new Map([
-      [inside.amqp, ports.amqp],
-      [inside.mqtt, ports.mqtt],
-      [inside.ws, ports.ws],
-    ]),
-    files: [
-      { content: configLines(options, inside, '0.0.0.0'), target: '/etc/rabbitmq/conf.d/50-commlib.conf' },
-      { content: pluginsFile(options), target: '/etc/rabbitmq/enabled_plugins' },
-    ],
+    ports: map,
+    files: [...files].map(([name, content]) => ({
+      content,
+      // The image's own `rabbitmq.conf`, if any, stays; later files of this folder win.
+      target: name === 'rabbitmq.conf' ? `${directory}/conf.d/50-commlib.conf` : `${directory}/${name}`,
+    })),
     ready: ready(ports),
     timeoutMs: 90_000,
   });
@@ -178,6 +170,8 @@ function rabbitmqAtUrl(found: Found): RabbitmqBroker {
     url: urlOf('rabbitmq') ?? '',
     mqttUrl,
     wsUrl: process.env.COMMLIB_RABBITMQ_WS_URL,
+    tlsUrl: undefined,
+    port: Number(new URL(urlOf('rabbitmq') ?? '').port || 5672),
     async [Symbol.asyncDispose]() {},
   };
 }

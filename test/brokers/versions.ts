@@ -1,4 +1,6 @@
 import { connect as tcpConnect } from 'node:net';
+import { Redis } from 'ioredis';
+import { Kafka, logLevel } from 'kafkajs';
 import { connectAsync } from 'mqtt';
 
 /**
@@ -49,5 +51,60 @@ export async function mqttServerVersion(url: string, timeoutMs = 3_000): Promise
     }
   } catch {
     return 'unknown';
+  }
+}
+
+/** The version that a Redis tells under `INFO server`, or `unknown`. */
+export async function redisServerVersion(url: string, timeoutMs = 3_000): Promise<string> {
+  const redis = new Redis(url, {
+    lazyConnect: true,
+    connectTimeout: timeoutMs,
+    commandTimeout: timeoutMs,
+    retryStrategy: null,
+    maxRetriesPerRequest: 0,
+  });
+  redis.on('error', () => {});
+  try {
+    await redis.connect();
+    return /redis_version:(\S+)/.exec(await redis.info('server'))?.[1] ?? 'unknown';
+  } catch {
+    return 'unknown';
+  } finally {
+    redis.disconnect();
+  }
+}
+
+/** Whether a Redis answers at a port of 127.0.0.1 and has read its data. Whether it asks for a password does not matter. */
+export function redisAnswers(port: number, timeoutMs = 1_000): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = tcpConnect({ host: '127.0.0.1', port });
+    const done = (answer: boolean) => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.setTimeout(timeoutMs, () => done(false));
+    socket.once('error', () => done(false)).once('close', () => done(false));
+    socket.once('connect', () => socket.write('PING\r\n'));
+    socket.once('data', (chunk) => done(/^(\+PONG|-NOAUTH|-NOPERM)/.test(chunk.toString('latin1'))));
+  });
+}
+
+/** Whether a Kafka at a port of 127.0.0.1 serves: it names itself among the living brokers of its cluster. */
+export async function kafkaAnswers(port: number, timeoutMs = 2_000): Promise<boolean> {
+  const admin = new Kafka({
+    brokers: [`127.0.0.1:${port}`],
+    connectionTimeout: timeoutMs,
+    requestTimeout: timeoutMs,
+    retry: { retries: 0 },
+    logLevel: logLevel.NOTHING,
+  }).admin();
+  try {
+    await admin.connect();
+    const { brokers, controller } = await admin.describeCluster();
+    return brokers.length > 0 && controller !== null;
+  } catch {
+    return false;
+  } finally {
+    await admin.disconnect().catch(() => {});
   }
 }
