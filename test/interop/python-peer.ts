@@ -23,14 +23,17 @@ export interface PeerLine {
   readonly [field: string]: unknown;
 }
 
+/** The transports that commlib-py and we have both. */
+export type PeerTransport = 'mqtt' | 'amqp' | 'redis' | 'kafka';
+
 export interface PeerOptions {
   version: CommlibVersion;
-  transport: 'mqtt' | 'amqp' | 'redis' | 'kafka';
+  transport: PeerTransport;
   role: PeerRole;
   /** Topic, RPC, action or node name, spelled as commlib-py users spell it. */
   name: string;
-  /** Of the broker, on 127.0.0.1. */
-  port: number;
+  /** Of the broker, e.g. `amqp://guest:guest@127.0.0.1:5672`. Without user and password commlib-py takes its own defaults. */
+  url: string;
   /** Further options of `peer.py`, e.g. `['--typed', '--count', '3']`. */
   args?: readonly string[];
 }
@@ -44,7 +47,7 @@ interface Waiter {
  * A commlib-py endpoint in a process of its own.
  *
  * @example
- * await using peer = await startPeer({ version: '0.13.2', transport: 'mqtt', port, role: 'rpc-service', name: 'srv.echo' });
+ * await using peer = await startPeer({ version: '0.13.2', transport: 'mqtt', url, role: 'rpc-service', name: 'srv.echo' });
  * await peer.ready();
  * // … call srv.echo …
  * const request = await peer.next('request', (line) => line.name === 'srv.echo');
@@ -63,7 +66,7 @@ export class PythonPeer implements AsyncDisposable {
       command: python,
       args: [
         fileURLToPath(new URL('./peers-py/peer.py', import.meta.url)),
-        ...['--exit-with-stdin', '--transport', options.transport, '--port', String(options.port)],
+        ...['--exit-with-stdin', '--transport', options.transport, ...placeOf(options.url)],
         ...(options.args ?? []),
         options.role,
         options.name,
@@ -162,6 +165,16 @@ export class PythonPeer implements AsyncDisposable {
 /** Starts a peer; the environment of its version is made first when it is missing. Call `ready()` before using it. */
 export async function startPeer(options: PeerOptions): Promise<PythonPeer> {
   return new PythonPeer(await pythonOf(`commlib-py-${options.version}`), options);
+}
+
+/** The options of `peer.py` for a broker. */
+function placeOf(text: string): string[] {
+  const url = new URL(text);
+  return [
+    ...['--host', url.hostname, '--port', url.port],
+    ...(url.username ? ['--user', decodeURIComponent(url.username)] : []),
+    ...(url.password ? ['--password', decodeURIComponent(url.password)] : []),
+  ];
 }
 
 function parseLine(text: string): PeerLine {

@@ -114,6 +114,11 @@ def connection(args):
     return module, module.ConnectionParameters(**kwargs)
 
 
+def options(args):
+    """What every endpoint is given: commlib's own level of compression, when asked for."""
+    return {"compression": 1} if args.compress else {}
+
+
 def start(endpoint, args):
     """endpoint.run(), around the versions where run() does not do its work."""
     name = type(endpoint).__name__
@@ -154,7 +159,7 @@ class Counter:
 # -------------------------------------------------------------------- roles
 
 def publish(args, module, params):
-    pub = module.Publisher(topic=args.name, conn_params=params)
+    pub = module.Publisher(topic=args.name, conn_params=params, **options(args))
     start(pub, args)
     emit("ready", role="publish", name=args.name)
     sent = 0
@@ -181,7 +186,7 @@ def _subscribe(args, module, params, pattern):
     else:
         callback = lambda msg: on_message(msg)  # noqa: E731
     cls = module.PSubscriber if pattern else module.Subscriber
-    sub = cls(topic=args.name, on_message=callback, conn_params=params)
+    sub = cls(topic=args.name, on_message=callback, conn_params=params, **options(args))
     start(sub, args)
     emit("ready", role=args.role, name=args.name)
     STOP.wait(args.timeout if args.count else None)
@@ -222,6 +227,7 @@ def rpc_service(args, module, params):
         msg_type=EchoRPC if args.typed else None,
         on_request=on_request,
         conn_params=params,
+        **options(args),
     )
     start(service, args)
     emit("ready", role="rpc-service", name=args.name)
@@ -236,6 +242,7 @@ def rpc_client(args, module, params):
             rpc_name=args.name,
             msg_type=EchoRPC if args.typed else None,
             conn_params=params,
+            **options(args),
             **kwargs,
         )
         start(client, args)
@@ -396,6 +403,7 @@ def parse():
     p.add_argument("--interval", type=float, default=1.0, help="between publishes / heartbeats")
     p.add_argument("--settle", type=float, default=0.5, help="wait after start, before 'ready'")
     p.add_argument("--data", default="{}", help="JSON object merged into what is sent")
+    p.add_argument("--compress", action="store_true", help="publish, subscribe, RPC: commlib's zlib compression")
     p.add_argument("--typed", action="store_true", help="RPC with a message class instead of dicts")
     p.add_argument("--cancel-after", type=float, help="action-client: cancel after this many seconds")
     p.add_argument("--exit-with-stdin", action="store_true", help="end cleanly when stdin closes (the starter is gone)")
