@@ -1,6 +1,9 @@
 /**
- * Redis for commlib.
+ * Redis for commlib: pub/sub, RPC over lists as commlib-py does it, and streams for at-least-once; on one server, behind Sentinel,
+ * or on a cluster.
  *
  * @module
  */
-export {};
+export type { RedisNativeOptions } from './native.js';
+export type { RedisClusterOptions, RedisOptions, RedisSentinelOptions, RedisTlsOptions } from './options.js';
+export { redis } from './redis.js';

@@ -1,0 +1,310 @@
+/**
+ * One socket to a server. ioredis does the handshake and the framing; reconnecting, queueing while offline, sending again and
+ * resubscribing, which it does in ways of its own, are switched off. A connection that ended is thrown away.
+ */
+import { type CommlibError, ConnectionError, timerMs } from '@commlib/core';
+import { Command, Redis } from 'ioredis';
+import { clientOptions } from './client-options.js';
+import { connectionError, isMisplaced } from './errors.js';
+import type { Endpoint, RedisConfig } from './options.js';
+
+/** What a connection is for: commands, messages of PUBLISH, or reads that wait. */
+export type Role = 'commands' | 'messages' | 'reads';
+
+/** How a connection is made. */
+export interface ConnectionOptions {
+  readonly role: Role;
+  /** A node of a cluster; otherwise the server of the configuration. */
+  readonly endpoint?: Endpoint | undefined;
+  /** Called once, when a connection that was open is no more. */
+  readonly onEnd: (error: CommlibError) => void;
+}
+
+/** An argument of a command. */
+export type Argument = string | Buffer | number;
+
+/** Receives messages: the pattern is absent for a channel that was subscribed to by its name. */
+export type OnMessage = (channel: string, payload: Buffer, pattern?: string) => void;
+
+/** Unsent bytes above which a connection counts as congested. */
+const CONGESTED_BYTES = 262_144;
+/** So many commands in one turn of the event loop make a connection busy when exceeded. */
+const FEW = 4;
+/** A read waits at the server for this long at most, and is then asked anew: so a dead link is noticed. */
+export const BLOCK_MS = 5_000;
+
+const DONE = Promise.resolve();
+/** Taken once, so that a test with fake timers does not stop what is being sent. */
+const immediate = setImmediate;
+
+export class Connection {
+  readonly target: string;
+  readonly #redis: Redis;
+  readonly #options: ConnectionOptions;
+  readonly #silenceMs: number;
+  #opened = false;
+  #end: CommlibError | undefined;
+  #firstError: unknown;
+  readonly #closed: Promise<void>;
+  /** Commands without an answer, and when the last answer (or the first command after silence) was. */
+  #unanswered = 0;
+  #progress = 0;
+  #watch: ReturnType<typeof setInterval> | undefined;
+  #corked = false;
+  #turn = 0;
+  #busy = false;
+  #drain: { promise: Promise<void>; settle: () => void } | undefined;
+
+  /** Connects and authenticates. Rejects with the reason; nothing is left open then. */
+  static async open(
+    config: RedisConfig,
+    options: ConnectionOptions,
+    signal: AbortSignal,
+  ): Promise<Connection> {
+    signal.throwIfAborted();
+    const connection = new Connection(config, options);
+    const abort = () => connection.abandon(interrupted(connection.target));
+    signal.addEventListener('abort', abort, { once: true });
+    const timer = setTimeout(
+      () =>
+        connection.abandon(
+          new ConnectionError('CONNECTION_TIMEOUT', `${connection.target}: the server does not answer`),
+        ),
+      timerMs(config.connectTimeoutMs),
+    );
+    try {
+      await connection.#connect();
+      // Authenticated, allowed to do something, and not still loading.
+      await connection.call('ping');
+      if (connection.#end) throw connection.#end;
+      connection.#opened = true;
+      connection.#startWatch(config.keepaliveMs);
+      return connection;
+    } catch (error) {
+      const known = connection.#end ?? connectionError(error, connection.target, false);
+      connection.abandon(known);
+      throw known;
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', abort);
+    }
+  }
+
+  private constructor(config: RedisConfig, options: ConnectionOptions) {
+    this.#options = options;
+    const { endpoint } = options;
+    this.target = endpoint ? `${config.target} (node ${endpoint.host}:${endpoint.port})` : config.target;
+    this.#silenceMs = config.keepaliveMs + (options.role === 'reads' ? BLOCK_MS : 0);
+    this.#redis = new Redis(clientOptions(config, endpoint));
+    this.#redis.on('error', (error: unknown) => {
+      this.#firstError ??= error;
+      if (this.#opened) this.abandon(connectionError(error, this.target, true));
+    });
+    this.#closed = new Promise((resolve) => {
+      this.#redis.once('end', () => {
+        this.abandon(connectionError(this.#firstError ?? new Error('closed'), this.target, this.#opened));
+        resolve();
+      });
+    });
+  }
+
+  async #connect(): Promise<void> {
+    try {
+      await this.#redis.connect();
+    } catch (error) {
+      // ioredis rejects with "Connection is closed."; what happened was in its `error` event.
+      throw this.#end ?? connectionError(this.#firstError ?? error, this.target, false);
+    }
+    // A database that could not be selected: told by an event only, and the connection goes on in another one.
+    if (this.#firstError) throw connectionError(this.#firstError, this.target, false);
+  }
+
+  get alive(): boolean {
+    return this.#end === undefined;
+  }
+
+  /** The connection takes bytes faster than it can send them. */
+  get congested(): boolean {
+    const { stream } = this.#redis;
+    return stream.writableNeedDrain && stream.writableLength > CONGESTED_BYTES;
+  }
+
+  /** Where the server is, as the socket knows it. */
+  get peer(): string {
+    const { stream } = this.#redis;
+    return 'remotePort' in stream ? `${stream.remoteAddress}:${stream.remotePort}` : '';
+  }
+
+  /**
+   * Sends a command. One of the two is called, in the very turn in which the answer is read, so that what follows in the same
+   * piece from the network comes after it. Strings in answers are buffers. Neither may throw.
+   */
+  send(
+    name: string,
+    args: readonly Argument[],
+    onReply: (reply: unknown) => void,
+    onError: (error: unknown) => void,
+  ): void {
+    if (this.#end) return onError(this.#end);
+    const command = new Command(name, [...args]);
+    command.isTraced = true; // Not wrapped in one more promise.
+    if (this.#unanswered++ === 0) this.#progress = performance.now();
+    command.resolve = (reply: unknown) => {
+      this.#answered();
+      onReply(reply);
+    };
+    command.reject = (error: Error) => {
+      this.#answered();
+      if (this.#end === undefined && isMisplaced(error)) {
+        // The server the data have moved away from will not do: everything begins anew.
+        if (this.#opened) this.abandon(connectionError(error, this.target, true));
+      }
+      onError(this.#end ?? error);
+    };
+    this.#cork();
+    this.#redis.sendCommand(command);
+  }
+
+  /** The same with a promise. */
+  call(name: string, ...args: Argument[]): Promise<unknown> {
+    return new Promise((resolve, reject) => this.send(name, args, resolve, reject));
+  }
+
+  /** Messages of PUBLISH go here. */
+  listen(onMessage: OnMessage): void {
+    this.#redis.on('messageBuffer', (channel: Buffer, payload: Buffer) => {
+      this.#progress = performance.now();
+      if (this.#end === undefined) onMessage(channel.toString(), payload);
+    });
+    this.#redis.on('pmessageBuffer', (pattern: string, channel: Buffer, payload: Buffer) => {
+      this.#progress = performance.now();
+      if (this.#end === undefined) onMessage(channel.toString(), payload, pattern);
+    });
+  }
+
+  /**
+   * Runs when what is written in this turn is about to leave: at once on a quiet connection, at the end of the turn on a busy
+   * one, so that much can go in one command.
+   */
+  soon(task: () => void): void {
+    this.#count();
+    if (this.#busy || this.#turn > FEW) immediate(task);
+    else queueMicrotask(task);
+  }
+
+  /** Resolves when the connection takes bytes again, or has ended. */
+  drained(): Promise<void> {
+    const { stream } = this.#redis;
+    if (this.#end || !stream.writableNeedDrain) return DONE;
+    if (this.#drain === undefined) {
+      let settle = () => {};
+      const promise = new Promise<void>((resolve) => {
+        settle = () => {
+          this.#drain = undefined;
+          resolve();
+        };
+      });
+      stream.once('drain', settle);
+      this.#drain = { promise, settle };
+    }
+    return this.#drain.promise;
+  }
+
+  /** Says goodbye when everything written is answered, and closes; by force when that takes too long. */
+  async close(deadlineMs: number): Promise<void> {
+    if (this.#end) return;
+    const gone = new ConnectionError('CONNECTION_LOST', `${this.target}: the connection was closed`);
+    // A read that waits would keep QUIT waiting.
+    if (this.#options.role === 'reads' || deadlineMs <= 0) return this.#abandonQuietly(gone);
+    const timer = setTimeout(() => this.#abandonQuietly(gone), timerMs(deadlineMs));
+    this.#opened = false;
+    this.send(
+      'quit',
+      [],
+      () => {},
+      () => {},
+    );
+    await this.#closed;
+    clearTimeout(timer);
+    this.#abandonQuietly(gone);
+  }
+
+  /** Ends the connection at once, for this reason; the first one counts. */
+  abandon(error: CommlibError): void {
+    if (this.#end) return;
+    this.#stop(error);
+    if (this.#opened) this.#options.onEnd(error);
+  }
+
+  #abandonQuietly(error: CommlibError): void {
+    if (this.#end === undefined) this.#stop(error);
+  }
+
+  #stop(error: CommlibError): void {
+    this.#end = error;
+    clearInterval(this.#watch);
+    this.#redis.disconnect();
+    // A half-open link would never say that it has ended.
+    const stream: Redis['stream'] | undefined = this.#redis.stream;
+    stream?.destroy();
+    this.#drain?.settle();
+  }
+
+  #answered(): void {
+    this.#unanswered--;
+    this.#progress = performance.now();
+  }
+
+  #startWatch(keepaliveMs: number): void {
+    this.#watch = setInterval(
+      () => {
+        if (this.#unanswered === 0)
+          return this.send(
+            'ping',
+            [],
+            () => {},
+            () => {},
+          );
+        if (!this.#silent()) return;
+        // After a long pause of this very process, what came meanwhile is read first.
+        immediate(() => {
+          if (!this.#silent()) return;
+          this.abandon(new ConnectionError('CONNECTION_LOST', `${this.target}: the server fell silent`));
+        });
+      },
+      Math.max(1, timerMs(keepaliveMs / 2)),
+    );
+  }
+
+  #silent(): boolean {
+    return this.#unanswered > 0 && performance.now() - this.#progress > this.#silenceMs;
+  }
+
+  #count(): void {
+    if (this.#turn++ > 0) return;
+    immediate(() => {
+      this.#busy = this.#turn > FEW;
+      this.#turn = 0;
+    });
+  }
+
+  /** On a busy connection, what is written in one turn of the event loop goes to the network in one piece. */
+  #cork(): void {
+    this.#count();
+    if (this.#corked) return;
+    const stream: Redis['stream'] | undefined = this.#redis.stream;
+    if (!stream) return;
+    this.#corked = true;
+    stream.cork();
+    const flush = () => {
+      this.#corked = false;
+      stream.uncork();
+    };
+    if (this.#busy || this.#turn > FEW) immediate(flush);
+    else queueMicrotask(flush);
+  }
+}
+
+function interrupted(target: string): ConnectionError {
+  return new ConnectionError('CONNECTION_FAILED', `${target}: the attempt was interrupted`);
+}

@@ -1,0 +1,162 @@
+/** What ioredis, TLS, the network and Redis call an error, as one of ours: what happened, where, and is it for good. */
+import { CommlibError, ConnectionError, type ConnectionErrorCode } from '@commlib/core';
+
+interface Meaning {
+  readonly code: ConnectionErrorCode;
+  readonly text: string;
+  readonly permanent?: boolean;
+}
+
+/** Codes of Node's TLS for a certificate that no trusted authority vouches for. */
+const UNTRUSTED: ReadonlySet<string> = new Set([
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'CERT_SIGNATURE_FAILURE',
+  'CERT_UNTRUSTED',
+  'CERT_REJECTED',
+  'CERT_REVOKED',
+  'CERT_HAS_EXPIRED',
+  'CERT_NOT_YET_VALID',
+  'INVALID_CA',
+]);
+
+/** The first word of an error that Redis answers with: its stable part. */
+const REPLIES: Readonly<Record<string, Meaning>> = {
+  WRONGPASS: { code: 'AUTHENTICATION_FAILED', text: 'wrong user name or password', permanent: true },
+  NOAUTH: { code: 'AUTHENTICATION_FAILED', text: 'the server wants a password', permanent: true },
+  NOPERM: { code: 'NOT_AUTHORIZED', text: 'this user may not do that', permanent: true },
+  DENIED: {
+    code: 'CONNECTION_REFUSED',
+    text: 'the server is in protected mode: it takes local clients only',
+  },
+  LOADING: { code: 'CONNECTION_REFUSED', text: 'the server is still loading its data' },
+  MASTERDOWN: { code: 'CONNECTION_REFUSED', text: 'the server is a replica without its master' },
+  CLUSTERDOWN: { code: 'CONNECTION_REFUSED', text: 'the cluster does not serve all slots now' },
+  TRYAGAIN: { code: 'CONNECTION_REFUSED', text: 'the cluster moves these keys just now' },
+  READONLY: { code: 'CONNECTION_LOST', text: 'the server became a replica' },
+  UNBLOCKED: { code: 'CONNECTION_LOST', text: 'the server became a replica' },
+  MOVED: { code: 'CONNECTION_LOST', text: 'the cluster moved this key to another node' },
+  ASK: { code: 'CONNECTION_LOST', text: 'the cluster is moving this key to another node' },
+};
+
+/** Answers after which the connection is of no more use, as it leads to the wrong server. */
+const MISPLACED: ReadonlySet<string> = new Set([
+  'READONLY',
+  'UNBLOCKED',
+  'MOVED',
+  'ASK',
+  'CLUSTERDOWN',
+  'MASTERDOWN',
+]);
+
+/** The first word of what Redis said. */
+export function replyCode(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return /^-?([A-Z][A-Z_]+)\b/.exec(message)?.[1] ?? '';
+}
+
+/** The server is no longer the one that has the data: a new connection is needed. */
+export function isMisplaced(error: unknown): boolean {
+  return MISPLACED.has(replyCode(error));
+}
+
+export function isUnknownCommand(error: unknown): boolean {
+  return error instanceof Error && /unknown command/i.test(error.message);
+}
+
+/** Any error of a connection; `connected`: it had been made. */
+export function connectionError(error: unknown, target: string, connected: boolean): CommlibError {
+  if (CommlibError.is(error)) return error;
+  const { code, text, permanent = false } = meaningOf(error, connected);
+  return new ConnectionError(code, `${target}: ${text}`, {
+    cause: bare(error),
+    permanent,
+    context: { redis: replyCode(error) || codeOf(error) },
+  });
+}
+
+/** Redis refused a command; the connection goes on. */
+export function commandError(error: unknown, what: string): CommlibError {
+  if (CommlibError.is(error)) return error;
+  const reply = replyCode(error);
+  const meaning = REPLIES[reply];
+  const options = { cause: bare(error), context: { redis: reply } };
+  if (meaning)
+    return new ConnectionError(meaning.code, `${what}: ${meaning.text} (${reply})`, {
+      ...options,
+      permanent: meaning.permanent === true,
+    });
+  if (reply === 'WRONGTYPE') {
+    return new CommlibError('WRONG_TYPE', `${what}: the key is there and holds something else`, options);
+  }
+  const text = error instanceof Error ? error.message : String(error);
+  return new CommlibError('REFUSED', `${what}: the server refused it: ${text}`, options);
+}
+
+/** Without the command and its arguments, which ioredis attaches: a password may be among them. */
+function bare(error: unknown): Error {
+  const plain = new Error(error instanceof Error ? error.message : String(error));
+  const code = codeOf(error);
+  return code === undefined ? plain : Object.assign(plain, { code });
+}
+
+function codeOf(error: unknown): string | undefined {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' ? code : undefined;
+}
+
+function meaningOf(error: unknown, connected: boolean): Meaning {
+  const known = REPLIES[replyCode(error)];
+  if (known) return known;
+  const message = error instanceof Error ? error.message : String(error);
+  const code = codeOf(error);
+  if (code !== undefined) return systemMeaning(code, connected);
+  if (/DB index is out of range|SELECT is not allowed/i.test(message))
+    return { code: 'PROTOCOL_REFUSED', text: 'the server has no such database', permanent: true };
+  if (/AUTH <password> called without any password|wrong number of arguments for 'auth'/i.test(message))
+    return { code: 'AUTHENTICATION_FAILED', text: 'the server knows no users or passwords', permanent: true };
+  if (/max number of clients/i.test(message))
+    return { code: 'CONNECTION_REFUSED', text: 'the server has as many clients as it takes' };
+  if (/All sentinels are unreachable/i.test(message))
+    return { code: 'CONNECTION_REFUSED', text: 'no sentinel names a master' };
+  if (connected) return { code: 'CONNECTION_LOST', text: 'the connection was lost' };
+  return { code: 'CONNECTION_FAILED', text: message };
+}
+
+function systemMeaning(code: string, connected: boolean): Meaning {
+  const detail = ` (${code})`;
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
+    const text = `the server's certificate is for another host name${detail}`;
+    return { code: 'TLS_HOSTNAME', text, permanent: true };
+  }
+  if (UNTRUSTED.has(code)) {
+    return {
+      code: 'TLS_UNTRUSTED',
+      text: `the server's certificate is not trusted${detail}`,
+      permanent: true,
+    };
+  }
+  if (/^ERR_SSL_.*(CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED)/.test(code) && code.includes('ALERT')) {
+    return {
+      code: 'TLS_FAILED',
+      text: `the server refuses the client certificate${detail}`,
+      permanent: true,
+    };
+  }
+  if (code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG')
+    return { code: 'TLS_FAILED', text: `no TLS at this port${detail}`, permanent: true };
+  if (/^ERR_(SSL|TLS|OSSL)_|^EPROTO$/.test(code)) return { code: 'TLS_FAILED', text: `TLS failed${detail}` };
+  if (connected) return { code: 'CONNECTION_LOST', text: `the connection was lost${detail}` };
+  if (code === 'ECONNREFUSED') return { code: 'CONNECTION_REFUSED', text: `nobody listens there${detail}` };
+  if (code === 'ENOENT') return { code: 'CONNECTION_REFUSED', text: `there is no such socket${detail}` };
+  if (code === 'EACCES')
+    return { code: 'NOT_AUTHORIZED', text: `the socket may not be used${detail}`, permanent: true };
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN')
+    return { code: 'HOST_NOT_FOUND', text: `host not found${detail}` };
+  if (code === 'ETIMEDOUT' || code === 'EHOSTUNREACH' || code === 'ENETUNREACH')
+    return { code: 'CONNECTION_TIMEOUT', text: `the host does not answer${detail}` };
+  return { code: 'CONNECTION_FAILED', text: `the connection failed${detail}` };
+}
