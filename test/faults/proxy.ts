@@ -20,8 +20,16 @@ export interface TcpProxy extends AsyncDisposable {
   refuse(): Promise<void>;
   /** Ends {@link refuse}. */
   accept(): Promise<void>;
-  /** Holds every byte back for this long, in both directions, in order. 0 ends it. */
-  latency(ms: number): void;
+  /**
+   * Holds every byte back for this long, in both directions, in order; with `jitterMs` up to so much longer, each chunk anew.
+   * 0 ends it.
+   */
+  latency(ms: number, jitterMs?: number): void;
+  /**
+   * Passes what comes in pieces of at most so many bytes, at random sizes: protocols must not take a chunk for a message. Of
+   * a large chunk only the first kilobyte is cut so small. 0 ends it.
+   */
+  pieces(maxBytes: number): void;
   close(): Promise<void>;
 }
 
@@ -46,7 +54,8 @@ export async function startProxy(targetPort: number, targetHost = '127.0.0.1'): 
   const port = await freePort();
   const links = new Set<Link>();
   let paused = false;
-  let delayMs = 0;
+  let delay: Delay = { ms: 0, jitterMs: 0 };
+  let pieceBytes = 0;
   let accepted = 0;
   const server = createServer({ noDelay: true, allowHalfOpen: true }, (client) => {
     accepted++;
@@ -54,7 +63,8 @@ export async function startProxy(targetPort: number, targetHost = '127.0.0.1'): 
     const link: Link = { client, target, pipes: [] };
     link.pipes = [new Pipe(client, target), new Pipe(target, client)];
     for (const pipe of link.pipes) {
-      pipe.delayMs = delayMs;
+      pipe.delay = delay;
+      pipe.pieceBytes = pieceBytes;
       if (paused) pipe.pause();
     }
     links.add(link);
@@ -130,10 +140,16 @@ export async function startProxy(targetPort: number, targetHost = '127.0.0.1'): 
     async accept() {
       if (!server.listening) await listen();
     },
-    latency(ms) {
-      delayMs = ms;
+    latency(ms, jitterMs = 0) {
+      delay = { ms, jitterMs };
       everyPipe((pipe) => {
-        pipe.delayMs = ms;
+        pipe.delay = delay;
+      });
+    },
+    pieces(maxBytes) {
+      pieceBytes = maxBytes;
+      everyPipe((pipe) => {
+        pipe.pieceBytes = maxBytes;
       });
     },
     close,
@@ -147,11 +163,21 @@ interface Link {
   pipes: Pipe[];
 }
 
+interface Delay {
+  ms: number;
+  jitterMs: number;
+}
+
+/** Beyond so many bytes of a chunk the rest passes in one piece: a megabyte in pieces of ten bytes would take minutes. */
+const CUT_SMALL = 1_024;
+
 /** One direction of a connection, with an order-keeping delay and a tap. */
 class Pipe {
-  delayMs = 0;
+  delay: Delay = { ms: 0, jitterMs: 0 };
+  pieceBytes = 0;
   #queue: { at: number; chunk: Buffer | undefined }[] = [];
   #timer: NodeJS.Timeout | undefined;
+  #turn: NodeJS.Immediate | undefined;
   #paused = false;
 
   readonly #from: Socket;
@@ -162,7 +188,7 @@ class Pipe {
     this.#to = to;
     from.on('data', (chunk) => this.#put(chunk));
     from.once('end', () => this.#put(undefined));
-    from.once('close', () => clearTimeout(this.#timer));
+    from.once('close', () => this.#rest());
     to.on('drain', () => {
       if (!this.#paused) this.#from.resume();
     });
@@ -170,8 +196,7 @@ class Pipe {
 
   pause(): void {
     this.#paused = true;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#rest();
     this.#from.pause();
   }
 
@@ -183,16 +208,32 @@ class Pipe {
 
   stop(): void {
     this.#queue = [];
+    this.#rest();
+  }
+
+  #rest(): void {
     clearTimeout(this.#timer);
+    this.#timer = undefined;
+    clearImmediate(this.#turn);
+    this.#turn = undefined;
   }
 
   #put(chunk: Buffer | undefined): void {
-    this.#queue.push({ at: Date.now() + this.delayMs, chunk });
+    const at = Date.now() + this.delay.ms + Math.random() * this.delay.jitterMs;
+    let from = 0;
+    if (chunk && this.pieceBytes > 0) {
+      while (from < Math.min(chunk.length, CUT_SMALL)) {
+        const to = from + 1 + Math.floor(Math.random() * this.pieceBytes);
+        this.#queue.push({ at, chunk: chunk.subarray(from, to) });
+        from = to;
+      }
+    }
+    if (chunk === undefined || from < chunk.length) this.#queue.push({ at, chunk: chunk?.subarray(from) });
     this.#flush();
   }
 
   #flush(): void {
-    while (!this.#paused && this.#timer === undefined) {
+    while (!this.#paused && this.#timer === undefined && this.#turn === undefined) {
       const head = this.#queue[0];
       if (head === undefined) return;
       const waitMs = head.at - Date.now();
@@ -206,6 +247,13 @@ class Pipe {
       this.#queue.shift();
       if (head.chunk === undefined) this.#to.end();
       else if (!this.#to.write(head.chunk)) this.#from.pause();
+      // Written in one turn, pieces would become one chunk again.
+      if (this.pieceBytes > 0 && this.#queue.length > 0) {
+        this.#turn = setImmediate(() => {
+          this.#turn = undefined;
+          this.#flush();
+        });
+      }
     }
   }
 }

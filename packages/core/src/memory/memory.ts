@@ -1,5 +1,5 @@
 /** The in-memory transport: the test double with the real semantics. */
-import { BOTH, type Capabilities } from '../capabilities.js';
+import { BOTH, type Capabilities, has } from '../capabilities.js';
 import {
   AbortedError,
   BufferFullError,
@@ -8,6 +8,7 @@ import {
   InvalidNameError,
   NoReceiverError,
   NotConnectedError,
+  UnsupportedError,
 } from '../errors.js';
 import { checkAddress, checkFilter, levelsOf, type Name } from '../names/name.js';
 import type { TransportStatus } from '../status.js';
@@ -158,6 +159,11 @@ class MemoryTransport implements Transport, BrokerClient {
     options: SubscribeOptions,
     onMessage: (message: Inbound) => void,
   ): Promise<Intake> {
+    const { replay } = this.capabilities;
+    if (options.start !== undefined && options.start !== 'new' && !has(replay))
+      throw new UnsupportedError('reading what was sent before', replay.missing);
+    if (options.delivery === 'at-least-once' && options.group === undefined)
+      throw new UnsupportedError('at-least-once', 'the subscription must name its group');
     return this.#intake(onMessage, options.maxInFlight, (consumer) =>
       this.#broker.subscribe(filter, options, consumer),
     );

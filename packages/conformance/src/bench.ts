@@ -1,0 +1,27 @@
+/** What the author of a transport gives to the kit. */
+import type { Transport } from '@commlib/core';
+
+/** What one connection of a property needs beyond the ordinary. */
+export interface TransportRequest {
+  /** At-least-once messages kept while offline. A transport without such an option keeps its own limit. */
+  readonly maxBuffered?: number | undefined;
+}
+
+/**
+ * A broker, as one property sees it: connections that hear each other, and where possible a hand on their links. Properties
+ * run at the same time; what one does to its links must not reach another's.
+ */
+export interface TestBench extends AsyncDisposable {
+  /** A new transport that is idle, each time another connection to the same broker. The kit connects and closes it. */
+  transport(request: TransportRequest): Transport;
+  /** Resets every connection of this bench; new ones are accepted. */
+  cut?(): void | Promise<void>;
+  /** Resets every connection of this bench and refuses new ones, as a broker does that is down. */
+  block?(): void | Promise<void>;
+  /** Ends {@link block}. */
+  unblock?(): void | Promise<void>;
+  /** Nothing passes any more on any connection, and nobody is told. */
+  silence?(): void | Promise<void>;
+  /** Ends {@link silence}; what was sent meanwhile passes. */
+  resume?(): void | Promise<void>;
+}

@@ -1,0 +1,26 @@
+import { mqtt } from '@commlib/transport-mqtt';
+import { afterAll, beforeAll } from 'vitest';
+import { describeOn, type MqttBroker, startMosquitto } from '../brokers/index.js';
+import { conforms } from './conforms.js';
+import { tcpBench } from './tcp-bench.js';
+
+describeOn('mosquitto', () => {
+  let broker: MqttBroker;
+  beforeAll(async () => {
+    broker = await startMosquitto({ config: ['max_queued_messages 0'] });
+  });
+  afterAll(() => broker?.stop());
+
+  for (const [place, version] of ([5, 4] as const).entries()) {
+    conforms({
+      column: version === 5 ? 'MQTT 5, Mosquitto' : 'MQTT 3.1.1, Mosquitto',
+      place: 1 + place,
+      qualities: ['direct', 'faulty'],
+      capabilities: mqtt('mqtt://broker', { version }).capabilities,
+      create: (quality) =>
+        tcpBench(broker.url, quality, (url, { maxBuffered }) =>
+          mqtt(url, { version, maxBuffered, backoff: { minMs: 20, maxMs: 200 } }),
+        ),
+    });
+  }
+});
