@@ -61,6 +61,9 @@ describe('wrong usage ends with 2, in one line, before anything is connected', (
     [['-b', 'localhost:1883', 'sub', 'a'], /must look like mqtt:\/\/host:1883/],
     [['-b', 'mqtt://a', '-h', 'b', 'sub', 'a'], /both a broker URL and a host/],
     [['-b', 'amqp://a', '-t', 'mqtt', 'sub', 'a'], /URL is for amqp, but the broker type is mqtt/],
+    [['-b', 'redis://a/x', 'sub', 'a'], /may end in a database number only/],
+    [['-b', 'kafka://a/x', 'sub', 'a'], /has something after the host/],
+    [['sub', '--at-least-once', 'a'], /--at-least-once needs --group/],
     [['--ca', 'nowhere.pem', 'sub', 'a'], /the CA file nowhere.pem does not exist/],
     [['--cert', 'c.pem', 'sub', 'a'], /both --cert and --key/],
     [['--password-file', 'nowhere', 'sub', 'a'], /the password file nowhere does not exist/],
@@ -109,10 +112,25 @@ describe('help', () => {
     expect(await run(['--version'])).toMatchObject({ code: 0, stdout: /^\d+\.\d+\.\d+\n$/ }));
 });
 
-test.each(['amqp', 'redis', 'kafka'])('broker type %s: 6, and what is missing', async (type) => {
-  const { code, stderr } = await run(['--btype', type, 'rpcc', 'a/b', '{}']);
-  expect(stderr).toMatch(new RegExp(`^commlib: broker type ${type}: .*@commlib/transport-${type}.*\n$`));
-  expect(code).toBe(6);
+test.each([
+  ['amqp', 'amqp://localhost:1'],
+  ['redis', 'redis://localhost:1'],
+  ['kafka', 'kafka://localhost:1'],
+])('broker type %s: refused is told with its address', async (type, target) => {
+  registry = transports;
+  const { code, stderr } = await run(['--btype', type, '--port', '1', 'rpcc', 'a.b', '{}']);
+  expect(stderr).toContain(target);
+  expect(code).toBe(3);
+});
+
+test('at least once: what the group misses is there when it comes', async () => {
+  const durable = ['--at-least-once', '--group', 'g', '--count', '1', 'orders'];
+  const first = await start(['sub', ...durable], /subscribed to orders/);
+  expect(await run(['pub', '--rate', '0', '--at-least-once', 'orders', '1'])).toMatchObject({ code: 0 });
+  expect(await first.done).toBe(0);
+  expect(await run(['pub', '--rate', '0', '--at-least-once', 'orders', '2'])).toMatchObject({ code: 0 });
+  const { code, stdout } = await run(['sub', '--plain', ...durable]);
+  expect({ code, stdout }).toEqual({ code: 0, stdout: 'orders 2\n' });
 });
 
 describe('on a terminal sub shows topic and data, in a pipe JSON lines', () => {

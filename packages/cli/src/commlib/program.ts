@@ -34,6 +34,7 @@ export function commlibProgram(io: Io, registry: TransportRegistry = transports)
     .option('--count <n>', 'end after so many messages', count)
     .option('--retain', 'the broker keeps the message for later subscribers')
     .addOption(qosOption('1: the broker confirms each message', 1))
+    .option('--at-least-once', 'for durable groups: ends when the broker has taken responsibility')
     .addHelpText('after', example(`pub --rate 0 sensors/kitchen/temperature '{"celsius": 21.5}'`))
     .action((uri: string, data: string, options: PublishOptions, command: Command) => {
       const plan = planPublish(uri, data, options);
@@ -44,6 +45,11 @@ export function commlibProgram(io: Io, registry: TransportRegistry = transports)
     .argument('<uri>', 'topic or pattern')
     .option('--count <n>', 'end after so many messages', count)
     .addOption(qosOption('of the subscription', 0))
+    .option('--group <name>', 'share the messages with the other members of this group')
+    .option(
+      '--at-least-once',
+      'the group is durable: the broker keeps what it misses (what pub --at-least-once sends)',
+    )
     .addHelpText('after', example(`sub 'hbot/testbot/log'`, `sub 'hbot/+/hb' | jq .data.ts`))
     .action((uri: string, options: SubscribeOptions, command: Command) => {
       const plan = planSubscribe(uri, options);
@@ -117,4 +123,5 @@ Examples:
   $ commlib --host localhost --port 1883 --btype mqtt sub 'hbot/testbot/log'
   $ commlib rpcc 'hbot/testbot/status' '{}'
   $ commlib -b mqtts://broker.example:8883 --ca ca.pem pub --rate 0 a/b '{"c": 1}'
+  $ commlib -b amqp://localhost sub --group audit --at-least-once orders/new
 `;

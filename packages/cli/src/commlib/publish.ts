@@ -11,11 +11,16 @@ export interface PublishOptions extends UriOptions {
   readonly count?: number | undefined;
   readonly retain?: boolean | undefined;
   readonly qos: 0 | 1 | 2;
+  readonly atLeastOnce?: boolean | undefined;
 }
 
 /** Checks what was typed before anything is connected. */
 export function planPublish(uri: string, text: string, options: PublishOptions) {
-  return { contract: topic(addressName(uri, options), anything), data: parseData(text, 'DATA') };
+  const delivery = options.atLeastOnce ? 'at-least-once' : 'at-most-once';
+  return {
+    contract: topic(addressName(uri, options), anything, { delivery }),
+    data: parseData(text, 'DATA'),
+  };
 }
 
 /**
@@ -25,9 +30,10 @@ export function planPublish(uri: string, text: string, options: PublishOptions) 
 export async function publish(
   { node, io, note, where }: Context,
   { contract, data }: ReturnType<typeof planPublish>,
-  { rate, count, retain, qos }: PublishOptions,
+  { rate, count, retain, qos, atLeastOnce }: PublishOptions,
 ): Promise<void> {
-  const publisher = node.publisher(contract, { retain: retain ?? false, native: { mqtt: { qos } } });
+  const native = atLeastOnce ? undefined : { mqtt: { qos } };
+  const publisher = node.publisher(contract, { retain: retain ?? false, native });
   const total = rate === 0 ? 1 : (count ?? Number.POSITIVE_INFINITY);
   const end = stopped(io.signal);
   const begun = performance.now();

@@ -1,5 +1,6 @@
 /** `commlib sub`: shows what is published on a topic or pattern. */
 import { anything, topic } from '@commlib/core';
+import { UsageError } from '../terminal/exit-codes.js';
 import { stopped } from '../terminal/io.js';
 import type { Context } from './context.js';
 import { filterName, type UriOptions } from './data.js';
@@ -9,11 +10,16 @@ import { type ShowOptions, shower } from './show.js';
 export interface SubscribeOptions extends UriOptions, ShowOptions {
   readonly count?: number | undefined;
   readonly qos: 0 | 1 | 2;
+  readonly atLeastOnce?: boolean | undefined;
+  readonly group?: string | undefined;
 }
 
 /** Checks what was typed before anything is connected. */
 export function planSubscribe(uri: string, options: SubscribeOptions) {
-  return topic(filterName(uri, options), anything);
+  if (options.atLeastOnce && options.group === undefined)
+    throw new UsageError('--at-least-once needs --group: the broker keeps what the group misses');
+  const delivery = options.atLeastOnce ? 'at-least-once' : 'at-most-once';
+  return topic(filterName(uri, options), anything, { delivery });
 }
 
 /** Shows messages until the count is reached or the process is told to stop. */
@@ -23,7 +29,7 @@ export async function subscribe(
   options: SubscribeOptions,
 ): Promise<void> {
   const show = shower(io, options);
-  const { count, qos } = options;
+  const { count, qos, group, atLeastOnce } = options;
   let seen = 0;
   let reached = () => {};
   const enough = new Promise<void>((resolve) => {
@@ -31,13 +37,21 @@ export async function subscribe(
   });
   const subscriber = await node.subscribe(
     contract,
-    (data, { address, retained }) => {
-      if (count !== undefined && seen >= count) return;
+    (data, message) => {
+      const { address, retained } = message;
+      if (count !== undefined && seen >= count) {
+        // Not shown: somebody else of the group, or the next run, shall have it.
+        if (atLeastOnce) message.nack('enough');
+        return;
+      }
       show({ topic: address, data, retained });
       seen++;
       if (count !== undefined && seen >= count) reached();
     },
-    { native: { mqtt: { qos } }, maxInFlight: 10_000 },
+    atLeastOnce
+      ? // No more in hand than are asked for: what is not shown goes to others.
+        { group, maxInFlight: Math.min(count ?? 100, 100) }
+      : { group, native: { mqtt: { qos } }, maxInFlight: 10_000 },
   );
   note(`subscribed to ${subscriber.filter} at ${where}${count === undefined ? ' (Ctrl-C ends)' : ''}`);
   await Promise.race([enough, stopped(io.signal)]);

@@ -52,7 +52,7 @@ export function addConnectionOptions(
   return program
     .option(
       '-b, --broker <url>',
-      'the broker as one URL: mqtt://user:password@host:1883, mqtts://, ws://, wss://',
+      'the broker as one URL: mqtt://user:password@host:1883; also mqtts, ws, wss, amqp(s)://host/vhost, redis(s)://host/db, kafka(s)',
     )
     .option('--username <name>', 'user name at the broker')
     .option(

@@ -27,6 +27,9 @@ export const transports: TransportRegistry = {
   kafka: 'there is no Kafka transport yet (@commlib/transport-kafka)',
 };
 
+/** For Hummingbot: bots speak MQTT, so AMQP means the MQTT side of the same RabbitMQ. */
+export const botTransports: TransportRegistry = transports;
+
 /** @throws {@link CommlibError} `UNSUPPORTED` for a type without a transport. */
 export async function openTransport(registry: TransportRegistry, access: Access): Promise<Transport> {
   const open = registry[access.btype];

@@ -1,7 +1,7 @@
 /** The command line of `hbotctl`. */
 import { Command, Option } from 'commander';
 import { addConnectionOptions } from '../connection/flags.js';
-import { type TransportRegistry, transports } from '../connection/transports.js';
+import { botTransports, type TransportRegistry } from '../connection/transports.js';
 import type { Io } from '../terminal/io.js';
 import { type Cli, prepare } from '../terminal/run.js';
 import { version } from '../version.js';
@@ -16,7 +16,7 @@ import { addWatch } from './commands/watch.js';
 import type { GlobalFlags, Kit } from './context.js';
 
 /** Builds the program; `registry` is replaced by tests. */
-export function hbotctlProgram(io: Io, registry: TransportRegistry = transports): Cli {
+export function hbotctlProgram(io: Io, registry: TransportRegistry = botTransports): Cli {
   const program = new Command('hbotctl')
     .description('Control and watch Hummingbot bots over a message broker.')
     .version(version, '-V, --version')

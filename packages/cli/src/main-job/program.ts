@@ -6,7 +6,7 @@ import { startBroker } from '../broker/embedded.js';
 import { connectionLines } from '../connection/events.js';
 import { addConnectionOptions, type ConnectionFlags, settingsOf } from '../connection/flags.js';
 import { withNode } from '../connection/session.js';
-import { transports } from '../connection/transports.js';
+import { botTransports } from '../connection/transports.js';
 import { journal } from '../hbotctl/show/journal.js';
 import { resolveSettings, type Settings, targetOf } from '../settings/resolve.js';
 import type { Io } from '../terminal/io.js';
@@ -65,7 +65,7 @@ async function connect(io: Io, flags: Flags, settings: Settings, embedded: boole
   const broker = embedded ? `an embedded broker at ${where}` : where;
   const text = `using ${broker}${flags.once ? '' : '; Ctrl-C ends'}`;
   const lines = connectionLines();
-  const session = { io, settings, registry: transports };
+  const session = { io, settings, registry: botTransports };
   const controller = {
     ...session,
     onEvent: (event: Parameters<typeof lines>[0]) => {

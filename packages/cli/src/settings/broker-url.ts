@@ -11,6 +11,10 @@ export interface Place {
   readonly port: number | undefined;
   /** Of a WebSocket URL, with its query. */
   readonly path: string;
+  /** What follows the host of an AMQP URL. */
+  readonly vhost: string | undefined;
+  /** What follows the host of a Redis URL. */
+  readonly db: number | undefined;
   readonly username: string | undefined;
   readonly password: string | undefined;
 }
@@ -40,11 +44,16 @@ export function readBrokerUrl(text: string, from: string): Place {
   if (kind === undefined)
     throw refuse(`begins with ${scheme}://, known are ${Object.keys(schemes).join(', ')}`);
   if (url.hostname === '') throw refuse('names no host');
+  const tail = url.pathname.slice(1);
+  if (kind.btype === 'redis' && !/^\d{0,9}$/.test(tail)) throw refuse('may end in a database number only');
+  if (kind.btype === 'kafka' && tail !== '') throw refuse('has something after the host');
   return {
     ...kind,
     host: url.hostname,
     port: url.port === '' ? undefined : Number(url.port),
     path: kind.websocket ? `${url.pathname || '/'}${url.search}` : '',
+    vhost: kind.btype === 'amqp' ? decode(tail) : undefined,
+    db: kind.btype === 'redis' && tail !== '' ? Number(tail) : undefined,
     username: decode(url.username),
     password: decode(url.password),
   };

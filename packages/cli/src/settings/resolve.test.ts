@@ -20,6 +20,10 @@ describe('where the broker is', () => {
     [[{ ca: 'ca.pem' }], 'mqtts://localhost:8883'],
     [[{ broker: 'wss://a/mqtt' }], 'wss://a:443'],
     [[{ broker: 'mqtt://a', tls: true }], 'mqtts://a:8883'],
+    [[{ broker: 'amqp://a/vh' }], 'amqp://a:5672'],
+    [[{ broker: 'amqps://a' }], 'amqps://a:5671'],
+    [[{ broker: 'redis://a/2' }], 'redis://a:6379'],
+    [[{ btype: 'kafka', tls: true }], 'kafkas://localhost:9093'],
     [[{ port: 5 }, { broker: 'mqtt://a:4' }], 'mqtt://a:5'],
     [[{ host: 'b' }, { broker: 'mqtts://a:4' }], 'mqtt://b:1883'],
     [[{}, { host: 'a', port: 7 }, { broker: 'mqtts://b:4' }], 'mqtt://a:7'],
@@ -27,6 +31,13 @@ describe('where the broker is', () => {
     [[{}, {}, { port: 9, tls: true }], 'mqtts://localhost:9'],
     [[{}, { tls: true }, { broker: 'mqtt://[::1]:4' }], 'mqtt://[::1]:4'],
   ])('%j is %s', (sources, target) => expect(targetOf(resolve(...sources))).toBe(target));
+});
+
+test('virtual host and database may be part of the URL; flags go before', () => {
+  expect(resolve({ broker: 'amqp://a/v%2Fh' })).toMatchObject({ vhost: 'v/h' });
+  expect(resolve({ vhost: 'x', broker: 'amqp://a/vh' })).toMatchObject({ vhost: 'x' });
+  expect(resolve({ broker: 'redis://a/2' })).toMatchObject({ db: 2 });
+  expect(resolve({ db: 0, broker: 'redis://a/2' })).toMatchObject({ db: 0 });
 });
 
 test.each([

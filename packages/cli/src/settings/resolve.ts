@@ -31,7 +31,18 @@ export interface Settings {
 }
 
 const DEFAULT_CONNECT_TIMEOUT_S = 5;
-const PORTS: Readonly<Record<string, number>> = { mqtt: 1883, mqtts: 8883, ws: 80, wss: 443 };
+const PORTS: Readonly<Record<string, number>> = {
+  mqtt: 1883,
+  mqtts: 8883,
+  ws: 80,
+  wss: 443,
+  amqp: 5672,
+  amqps: 5671,
+  redis: 6379,
+  rediss: 6379,
+  kafka: 9092,
+  kafkas: 9093,
+};
 /** Flags that make no sense without TLS, so that giving one switches it on. */
 const tlsFlags = ['ca', 'cert', 'key', 'servername', 'insecure'] as const;
 
@@ -64,8 +75,8 @@ export function resolveSettings(sources: readonly Source[]): Settings {
     host: place?.host ?? 'localhost',
     port: portOf(sources, ruling, url),
     path: url?.path ?? '',
-    vhost: first('vhost'),
-    db: first('db'),
+    vhost: first('vhost') ?? url?.vhost,
+    db: first('db') ?? url?.db,
     ...credentialsOf(sources, places, ruling),
     ca: first('ca'),
     cert: first('cert'),
