@@ -2,19 +2,19 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CommlibError, Node } from '@commlib/core';
-import { mqtt } from '@commlib/transport-mqtt';
+import type { Stage } from '../stages/index.js';
 import { echo } from './contract.js';
 
 /** How large a burst is, and where. */
 export interface BurstOptions {
-  /** The client's way to the broker: through a proxy, perhaps. */
-  readonly clientUrl: string;
-  readonly serviceUrl: string;
+  /** The client goes through its `near` proxy, the service past the proxies. */
+  readonly stage: Stage;
   readonly calls: number;
   readonly inFlight: number;
   /** Of each call. */
   readonly timeoutMs: number;
-  readonly keepaliveMs?: number | undefined;
+  /** The client notices a silent link soon. */
+  readonly watchful?: boolean | undefined;
   /** What happens meanwhile. It waits on what it is given, never for a time. */
   readonly disturb?: ((burst: Disturbed) => Promise<void>) | undefined;
 }
@@ -54,10 +54,9 @@ export interface BurstResult {
 
 /** Makes the calls, and tells what became of each. */
 export async function runBurst(options: BurstOptions): Promise<BurstResult> {
-  const { calls, inFlight, timeoutMs, keepaliveMs } = options;
-  const backoff = { minMs: 20, maxMs: 200 };
+  const { stage, calls, inFlight, timeoutMs, watchful } = options;
   const executed = new Map<string, number>();
-  const service = await new Node({ transport: mqtt(options.serviceUrl, { backoff }) }).start();
+  const service = await new Node({ transport: stage.transport({ side: 'direct' }) }).start();
   await service.serve(
     echo,
     async ({ nonce }) => {
@@ -68,7 +67,7 @@ export async function runBurst(options: BurstOptions): Promise<BurstResult> {
     },
     { concurrency: inFlight, maxQueued: calls },
   );
-  const client = await new Node({ transport: mqtt(options.clientUrl, { backoff, keepaliveMs }) }).start();
+  const client = await new Node({ transport: stage.transport({ side: 'near', watchful }) }).start();
   const caller = client.client(echo, { timeoutMs });
 
   const waiters: { at: number; resolve: () => void }[] = [];

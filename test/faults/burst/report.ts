@@ -1,4 +1,5 @@
 /** What a burst has shown, for people. */
+import { tableText } from '../table.js';
 import type { BurstResult } from './burst.js';
 
 /** One line of the table. */
@@ -43,13 +44,7 @@ export function tableOf(rows: readonly BurstRow[]): string {
     String(row.reconnects),
     (row.durationMs / 1_000).toFixed(1),
   ]);
-  const widths = header.map((_, i) => Math.max(...[header, ...lines].map((line) => line[i]?.length ?? 0)));
-  const text = (cells: readonly string[]) =>
-    cells
-      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-      .join(' | ')
-      .trimEnd();
-  return [text(header), widths.map((width) => '-'.repeat(width)).join('-|-'), ...lines.map(text)].join('\n');
+  return tableText([header, ...lines]);
 }
 
 function failuresOf({ failed }: BurstResult): string {

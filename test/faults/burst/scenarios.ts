@@ -1,7 +1,6 @@
-/** The disturbances of a burst, each on a Mosquitto of its own. */
-import { type MqttBroker, startMosquitto } from '../../brokers/index.js';
-import { startProxy, type TcpProxy, through } from '../proxy.js';
-import { type BurstOptions, type BurstResult, type Disturbed, runBurst } from './burst.js';
+/** The disturbances of a burst. */
+import type { Stage } from '../stages/index.js';
+import { type BurstResult, type Disturbed, runBurst } from './burst.js';
 
 /** How many calls, and how many of them at once. */
 export interface BurstSize {
@@ -21,44 +20,20 @@ export interface BurstScenario {
   readonly mayFail: readonly string[];
   /** How often the client's connection is lost. */
   readonly losses: number;
-  run(size: BurstSize): Promise<BurstResult>;
+  run(stage: Stage, size: BurstSize): Promise<BurstResult>;
 }
 
-const AT_A_LOSS = ['CONNECTION_LOST', 'NOT_CONNECTED', 'TIMEOUT'];
+/** `NO_RECEIVER`: a broker that tells so was asked before the service was back. */
+const AT_A_LOSS = ['CONNECTION_LOST', 'NOT_CONNECTED', 'NO_RECEIVER', 'TIMEOUT'];
 const TIMEOUT_MS = 10_000;
 
-async function onMosquitto(
+function burst(
+  stage: Stage,
   size: BurstSize,
-  disturb?: (burst: Disturbed, broker: MqttBroker) => Promise<void>,
+  disturb?: (burst: Disturbed) => Promise<void>,
+  watchful = false,
 ): Promise<BurstResult> {
-  await using broker = await startMosquitto({ own: true });
-  const options: BurstOptions = {
-    ...size,
-    clientUrl: broker.url,
-    serviceUrl: broker.url,
-    timeoutMs: TIMEOUT_MS,
-    disturb: disturb && ((burst) => disturb(burst, broker)),
-  };
-  // Awaited here: the broker must outlive it.
-  return await runBurst(options);
-}
-
-async function throughProxy(
-  size: BurstSize,
-  keepaliveMs: number | undefined,
-  disturb: (burst: Disturbed, proxy: TcpProxy) => Promise<void>,
-): Promise<BurstResult> {
-  await using broker = await startMosquitto({ own: true });
-  await using proxy = await startProxy(broker.port);
-  // Awaited here: the broker must outlive it.
-  return await runBurst({
-    ...size,
-    clientUrl: through(proxy, broker.url),
-    serviceUrl: broker.url,
-    timeoutMs: TIMEOUT_MS,
-    keepaliveMs,
-    disturb: (burst) => disturb(burst, proxy),
-  });
+  return runBurst({ ...size, stage, timeoutMs: TIMEOUT_MS, disturb, watchful });
 }
 
 export const scenarios: readonly BurstScenario[] = [
@@ -66,19 +41,19 @@ export const scenarios: readonly BurstScenario[] = [
     name: 'undisturbed',
     mayFail: [],
     losses: 0,
-    run: (size) => onMosquitto(size),
+    run: (stage, size) => burst(stage, size),
   },
   {
     name: 'broker killed (kill -9) and restarted twice',
     mayFail: AT_A_LOSS,
     losses: 2,
-    run: (size) =>
-      onMosquitto(size, async ({ client, service, settled, state }, broker) => {
+    run: (stage, size) =>
+      burst(stage, size, async ({ client, service, settled, state }) => {
         for (const part of [0.25, 0.6]) {
           await settled(part);
-          await broker.kill9();
+          await stage.halt('SIGKILL');
           await state(client, 'reconnecting');
-          await broker.restart();
+          await stage.restart();
           await state(service, 'ready');
           await state(client, 'ready');
         }
@@ -88,27 +63,32 @@ export const scenarios: readonly BurstScenario[] = [
     name: 'connection of the client reset twice',
     mayFail: AT_A_LOSS,
     losses: 2,
-    run: (size) =>
-      throughProxy(size, undefined, async ({ client, settled, state }, proxy) => {
+    run: (stage, size) =>
+      burst(stage, size, async ({ client, settled, state }) => {
         for (const part of [0.25, 0.6]) {
           await settled(part);
-          proxy.cut();
+          stage.proxies.near.cut();
           await state(client, 'reconnecting');
           await state(client, 'ready');
         }
       }),
   },
   {
-    name: 'link of the client goes silent until its keepalive notices',
+    name: 'link of the client goes silent until it notices',
     mayFail: AT_A_LOSS,
     losses: 1,
-    run: (size) =>
-      throughProxy(size, 1_000, async ({ client, settled, state }, proxy) => {
-        await settled(0.4);
-        proxy.pause();
-        await state(client, 'reconnecting');
-        proxy.resume();
-        await state(client, 'ready');
-      }),
+    run: (stage, size) =>
+      burst(
+        stage,
+        size,
+        async ({ client, settled, state }) => {
+          await settled(0.4);
+          stage.proxies.near.pause();
+          await state(client, 'reconnecting');
+          stage.proxies.near.resume();
+          await state(client, 'ready');
+        },
+        true,
+      ),
   },
 ];

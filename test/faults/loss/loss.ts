@@ -25,7 +25,7 @@ export interface LossResult extends LossPlan {
   readonly longestGapMs: number;
 }
 
-const numbered = topic('loss/numbers', z.object({ n: z.number() }), { delivery: 'at-least-once' });
+const numbered = topic('loss.numbers', z.object({ n: z.number() }), { delivery: 'at-least-once' });
 const GROUP = 'loss';
 /** Publishes without a confirmation. */
 const WINDOW = 500;

@@ -9,13 +9,18 @@ export interface LossScenario {
   readonly signal: 'SIGTERM' | 'SIGKILL';
 }
 
+function scenario(stage: StageKind, signal: LossScenario['signal']): LossScenario {
+  return { name: stage.name, stage, signal };
+}
+
 /** Here nothing may be missing. */
 export const lossless: readonly LossScenario[] = [
-  { name: stages.mosquitto.name, stage: stages.mosquitto, signal: 'SIGTERM' },
-  { name: stages.rabbitmqMqtt.name, stage: stages.rabbitmqMqtt, signal: 'SIGKILL' },
+  scenario(stages.mosquitto, 'SIGTERM'),
+  scenario(stages.rabbitmqMqtt, 'SIGKILL'),
 ];
 
 /** Here the broker is known to lose: how much is measured, and printed. */
 export const lossy: readonly LossScenario[] = [
-  { name: stages.mosquitto.name, stage: stages.mosquitto, signal: 'SIGKILL' },
+  scenario(stages.mosquitto, 'SIGKILL'),
+  scenario(stages.mosquittoShared, 'SIGTERM'),
 ];

@@ -1,10 +1,14 @@
 /** Every broker that fault tests are played on. */
-import { mosquitto, rabbitmqMqtt } from './mqtt.js';
+import { mosquitto, mosquittoShared, rabbitmqMqtt } from './mqtt.js';
 import type { StageKind } from './stage.js';
 
 export type { Side, Stage, StageKind, StageTransport } from './stage.js';
 
-export const stages = { mosquitto, rabbitmqMqtt } as const satisfies Record<string, StageKind>;
+export const stages = {
+  mosquitto,
+  mosquittoShared,
+  rabbitmqMqtt,
+} as const satisfies Record<string, StageKind>;
 
 /** One for each transport: what is shown once per transport is shown on these. */
 export const oneOfEach: readonly StageKind[] = [stages.mosquitto];

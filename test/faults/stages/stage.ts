@@ -3,12 +3,13 @@ import type { NativeOptions, Transport } from '@commlib/core';
 import type { BrokerName } from '../../brokers/index.js';
 import type { TcpProxy } from '../proxy.js';
 
-/** Whose way to the broker is taken: each has a proxy of its own where the protocol allows it. */
+/** Whose way to the broker is disturbed: each has a proxy of its own where the protocol allows it. */
 export type Side = 'near' | 'far';
 
 /** How a transport of a stage is made. */
 export interface StageTransport {
-  readonly side: Side;
+  /** The way to the broker: through a proxy, or past both. */
+  readonly side: Side | 'direct';
   /** The program's name at the broker: durable groups need one on MQTT. */
   readonly clientId?: string | undefined;
   /** It notices within about two seconds that the link passes nothing any more. Default false. */
@@ -22,6 +23,8 @@ export interface Stage extends AsyncDisposable {
   readonly version: string;
   /** `near` and `far` are the same proxy where the broker has only one address to tell its clients (Kafka). */
   readonly proxies: Readonly<Record<Side, TcpProxy>>;
+  /** The broker's URL on that way. */
+  url(side: StageTransport['side']): string;
   /** A new transport that comes back quickly after a loss. */
   transport(options: StageTransport): Transport;
   /** What this broker needs to be told to lose nothing. */
