@@ -1,11 +1,22 @@
-/** The brokers of the measurement: one that lets the clients do what they can, and one as it comes. */
-import { findBroker, type MqttBroker, startMosquitto } from '../brokers/index.js';
+/** The brokers of the measurement: Mosquitto as it comes and as it should be, the others with durable data as it should be. */
+import {
+  type Broker,
+  type BrokerName,
+  findBroker,
+  startKafka,
+  startMosquitto,
+  startRabbitmq,
+  startRedis,
+} from '../brokers/index.js';
+import type { Transport } from './scenarios.js';
 
 export interface BenchBroker {
   readonly id: string;
+  readonly transport: Transport;
+  readonly server: BrokerName;
   /** For the heading. */
   readonly title: string;
-  start(): Promise<MqttBroker>;
+  start(): Promise<Broker & { readonly url: string }>;
 }
 
 /** The tests' Mosquitto logs every packet; here it only says when it is ready, and what is wrong. */
@@ -14,6 +25,8 @@ const QUIET = ['none', 'error', 'warning', 'information'].map((type) => `log_typ
 export const benchBrokers: readonly BenchBroker[] = [
   {
     id: 'tuned',
+    transport: 'mqtt',
+    server: 'mosquitto',
     title: 'set_tcp_nodelay true, max_inflight_messages 0 (no limit)',
     start: () =>
       startMosquitto({
@@ -24,13 +37,36 @@ export const benchBrokers: readonly BenchBroker[] = [
   },
   {
     id: 'default',
+    transport: 'mqtt',
+    server: 'mosquitto',
     title: "Mosquitto's own defaults (Nagle's algorithm on, 20 messages in flight)",
     start: () => startMosquitto({ own: true, tcpNoDelay: false, config: QUIET }),
+  },
+  {
+    id: 'amqp',
+    transport: 'amqp',
+    server: 'rabbitmq',
+    title: 'no-delay; durable queues',
+    start: () => startRabbitmq({ own: true }),
+  },
+  {
+    id: 'redis',
+    transport: 'redis',
+    server: 'redis',
+    title: 'as it comes',
+    start: () => startRedis({ own: true }),
+  },
+  {
+    id: 'kafka',
+    transport: 'kafka',
+    server: 'kafka',
+    title: 'one node, KRaft',
+    start: () => startKafka({ own: true }),
   },
 ];
 
 /** Undefined when there is one, otherwise why not. */
-export async function whyNoBroker(): Promise<string | undefined> {
-  const found = await findBroker('mosquitto', { own: true });
-  return found.found ? undefined : `no Mosquitto: ${found.why}`;
+export async function whyNoBroker(server: BrokerName): Promise<string | undefined> {
+  const found = await findBroker(server, { own: true });
+  return found.found ? undefined : `no ${server}: ${found.why}`;
 }

@@ -3,14 +3,20 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { OwnedProcess } from '../interop/owned-process.js';
 import type { Measured } from './load.js';
-import type { Scenario, Subject } from './scenarios.js';
+import type { Scenario, Subject, Transport } from './scenarios.js';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
+/** Kafka's consumers need seconds to join their groups, commlib-py's half a minute. */
+const READY_MS = 120_000;
+/** A run that finds no end has a limit of its own, below this. */
+const OVERRUN_MS = 60_000;
 
 /** Where a contestant is started. */
 export interface Place {
+  readonly transport: Transport;
   readonly url: string;
-  readonly port: number;
+  /** The folder with the Node peers. */
+  readonly peers: string;
   /** The Python with commlib-py. */
   readonly python: string | undefined;
   /** Folder for a CPU profile of each process. */
@@ -38,26 +44,32 @@ export class Contestant {
 
   /** Resolves when both ends are connected and subscribed. */
   async ready(): Promise<void> {
-    await this.#line('ready');
+    await this.#line('ready', READY_MS);
   }
 
   /** Runs for `settleMs` without measuring, and then for `ms`. */
   async run(settleMs: number, ms: number): Promise<Measured> {
     this.#process.write(`${JSON.stringify({ settleMs, ms })}\n`);
-    return measuredOf(await this.#line('measured'));
+    return measuredOf(await this.#line('measured', settleMs + ms + OVERRUN_MS));
   }
 
   async stop(): Promise<void> {
     await this.#process.stop();
   }
 
-  async #line(event: string): Promise<Line> {
+  async #line(event: string, withinMs: number): Promise<Line> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
     const line =
       this.#early.shift() ??
       (await new Promise<Line>((resolve, reject) => {
         this.#next = { resolve, reject };
         if (this.#process.end !== undefined) reject(new Error(`it has ended (${this.#process.end})`));
+        timer = setTimeout(() => {
+          const tail = this.#process.errorTail;
+          reject(new Error(`${this.subject} was not ${event} within ${withinMs} ms\n${tail}`));
+        }, withinMs);
       }));
+    clearTimeout(timer);
     if (line.event !== event) throw new Error(`${this.subject} said ${JSON.stringify(line)}, not ${event}`);
     return line;
   }
@@ -74,13 +86,14 @@ export class Contestant {
 type Line = Readonly<Record<string, unknown>>;
 
 function commandOf(subject: Subject, scenario: Scenario, place: Place): { command: string; args: string[] } {
+  const { transport, url, python } = place;
   if (subject === 'commlib-py') {
-    if (place.python === undefined) throw new Error('no Python');
+    if (python === undefined) throw new Error('no Python');
     const script = join(here, 'subjects', 'commlib_py.py');
-    return { command: place.python, args: [script, scenario.id, String(place.port)] };
+    return { command: python, args: [script, transport, scenario.id, url] };
   }
-  const profile = place.profile ? [join(place.profile, `${scenario.id}.${subject}.cpuprofile`)] : [];
-  const worker = [join(here, 'worker.ts'), subject, scenario.id, place.url, ...profile];
+  const worker = [join(here, 'worker.ts'), subject, transport, scenario.id, url, place.peers];
+  if (place.profile) worker.push(join(place.profile, `${transport}.${scenario.id}.${subject}.cpuprofile`));
   // The parent's own options have the TypeScript loader among them.
   return { command: process.execPath, args: [...process.execArgv, ...worker] };
 }
@@ -96,6 +109,8 @@ function measuredOf(line: Line): Measured {
     count: number('count'),
     seconds: number('seconds'),
     cpuSeconds: number('cpuSeconds'),
+    memory: number('memory'),
+    growth: number('growth'),
     p50: optional('p50'),
     p99: optional('p99'),
   };

@@ -3,15 +3,22 @@ import { makeOrder, type Order, type Receipt } from './order.js';
 import type { Publish } from './subject.js';
 
 /** What one run has shown. */
-export interface Measured {
+export interface Run {
   /** Messages received, or calls answered. */
   readonly count: number;
   readonly seconds: number;
   /** User and system time of the process, all its threads. */
   readonly cpuSeconds: number;
-  /** Milliseconds, only with one call in flight. */
+  /** Milliseconds from a call to its answer. */
   readonly p50?: number | undefined;
   readonly p99?: number | undefined;
+}
+
+/** A run, and the memory of the process that made it. */
+export interface Measured extends Run {
+  /** Resident memory in MiB: the most there ever was, and what of it came after both ends were connected. */
+  readonly memory: number;
+  readonly growth: number;
 }
 
 /** Nothing has come for so long: a message was lost. */
@@ -49,7 +56,7 @@ export class StreamLoad {
     else this.#pump();
   };
 
-  async run(ms: number): Promise<Measured> {
+  async run(ms: number): Promise<Run> {
     this.#sent = this.#received = this.#confirmed = this.#sum = 0;
     this.#over = false;
     const finished = new Promise<void>((resolve) => {
@@ -102,16 +109,16 @@ export async function callLoad(
   call: (order: Order) => Promise<Receipt>,
   inFlight: number,
   ms: number,
-): Promise<Measured> {
+): Promise<Run> {
   const latencies: number[] = [];
   let seq = 0;
   let over = false;
   const caller = async () => {
     while (!over) {
       const order = makeOrder(seq++);
-      const begun = inFlight === 1 ? performance.now() : 0;
+      const begun = performance.now();
       const receipt = await call(order);
-      if (inFlight === 1) latencies.push(performance.now() - begun);
+      latencies.push(performance.now() - begun);
       if (receipt.seq !== order.seq) throw new Error(`call ${order.seq} got the answer of ${receipt.seq}`);
     }
   };
@@ -119,14 +126,21 @@ export async function callLoad(
   const timer = setTimeout(() => {
     over = true;
   }, ms);
+  let stalled: ReturnType<typeof setTimeout> | undefined;
+  const stall = new Promise<never>((_, reject) => {
+    stalled = setTimeout(
+      () => reject(new Error(`${seq} calls made, ${latencies.length} answered, and then none any more`)),
+      ms + STALLED_MS,
+    );
+  });
   try {
-    await Promise.all(Array.from({ length: inFlight }, caller));
+    await Promise.race([Promise.all(Array.from({ length: inFlight }, caller)), stall]);
   } finally {
     over = true;
     clearTimeout(timer);
+    clearTimeout(stalled);
   }
   const measured = { count: seq, ...end() };
-  if (inFlight > 1) return measured;
   latencies.sort((a, b) => a - b);
   return { ...measured, p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99) };
 }

@@ -1,11 +1,13 @@
 /** Tables, and what became of the targets. */
 
 import type { ScenarioResult } from './measure.js';
-import { type Subject, targets } from './scenarios.js';
-import type { Quantity, Ratio, Summary } from './statistics.js';
+import { type Subject, type Transport, targets, unpipelinedTarget } from './scenarios.js';
+import { median, type Quantity, type Ratio, type Summary } from './statistics.js';
 
 export interface BrokerResult {
+  /** `tuned` and `default` of MQTT, otherwise the transport's name. */
   readonly id: string;
+  readonly transport: Transport;
   readonly title: string;
   readonly version: string;
   readonly scenarios: ReadonlyMap<string, ScenarioResult>;
@@ -13,6 +15,7 @@ export interface BrokerResult {
 
 /** One target on one broker in one scenario. */
 export interface Verdict {
+  readonly transport: Transport;
   readonly broker: string;
   readonly scenario: string;
   readonly subject: Subject;
@@ -24,24 +27,50 @@ export interface Verdict {
 
 export function verdictsOf(brokers: readonly BrokerResult[]): Verdict[] {
   const verdicts: Verdict[] = [];
-  for (const { id: broker, scenarios } of brokers) {
+  for (const { id: broker, transport, scenarios } of brokers) {
     for (const [scenario, result] of scenarios) {
+      // With one call in flight the rate is the latency said otherwise.
+      const quantity = scenario === 'rpc-1' ? 'p50' : 'rate';
       for (const subject of ['commlib', 'commlib+zod'] as const) {
-        const ratios = result.get(subject)?.ratios;
-        // With one call in flight the rate is the latency said otherwise.
-        const latency = ratios?.p50 !== undefined;
-        const ratio = (latency ? ratios.p50 : ratios?.rate)?.median;
+        const ratio = result.get(subject)?.ratios?.[quantity]?.median;
         if (ratio === undefined) continue;
-        const quantity = latency ? 'p50' : 'rate';
         const limit = targets[quantity][subject];
-        const met = latency ? ratio <= limit : ratio >= limit;
-        const wanted = `${latency ? '≤' : '≥'} ${limit.toFixed(2)}`;
-        verdicts.push({ broker, scenario, subject, quantity, wanted, ratio, met });
+        const met = quantity === 'p50' ? ratio <= limit : ratio >= limit;
+        const wanted = `${quantity === 'p50' ? '≤' : '≥'} ${limit.toFixed(2)}`;
+        verdicts.push({ transport, broker, scenario, subject, quantity, wanted, ratio, met });
+      }
+      const unpipelined = scenario === 'rpc-64' ? againstUnpipelined(result) : undefined;
+      if (unpipelined !== undefined) {
+        verdicts.push({
+          transport,
+          broker,
+          scenario,
+          subject: 'commlib',
+          quantity: 'rate',
+          wanted: `≥ ${unpipelinedTarget.toFixed(2)} × raw-unpipelined`,
+          ratio: unpipelined,
+          met: unpipelined >= unpipelinedTarget,
+        });
       }
     }
   }
   return verdicts;
 }
+
+/** Redis: this library beside one command at a time, pair by pair. */
+function againstUnpipelined(result: ScenarioResult): number | undefined {
+  const ours = result.get('commlib')?.ratios?.rate?.pairs;
+  const plain = result.get('raw-unpipelined')?.ratios?.rate?.pairs;
+  if (ours === undefined || plain === undefined) return undefined;
+  return median(ours.map((ratio, i) => ratio / (plain[i] ?? Number.NaN)));
+}
+
+const NAMES: Readonly<Record<Transport, string>> = {
+  mqtt: 'Mosquitto',
+  amqp: 'RabbitMQ',
+  redis: 'Redis',
+  kafka: 'Kafka',
+};
 
 /** The table of one broker: what was measured, and beside it the ratio to raw with the range of its pairs. */
 export function tableOf(broker: BrokerResult): string {
@@ -51,12 +80,14 @@ export function tableOf(broker: BrokerResult): string {
       'subject',
       'per second',
       'to raw',
-      'CPU ms/1000',
+      'CPU s/100,000',
       'to raw',
       'p50 ms',
       'to raw',
       'p99 ms',
       'to raw',
+      'memory MiB',
+      'under load',
     ],
   ];
   for (const [scenario, result] of broker.scenarios) {
@@ -67,23 +98,25 @@ export function tableOf(broker: BrokerResult): string {
         subject,
         number(medians.rate, 0),
         ratio(ratios?.rate),
-        number(medians.cpu, 1),
+        number(medians.cpu, 2),
         ratio(ratios?.cpu),
         number(medians.p50, 3),
         ratio(ratios?.p50),
         number(medians.p99, 3),
         ratio(ratios?.p99),
+        number(medians.memory, 0),
+        `+${number(Math.max(0, medians.growth ?? 0), 0)}`,
       ]);
       first = '';
     }
   }
-  return `\nMosquitto ${broker.version}: ${broker.title}\n\n${aligned(rows)}\n`;
+  return `\n${NAMES[broker.transport]} ${broker.version}: ${broker.title}\n\n${aligned(rows)}\n`;
 }
 
 export function verdictTable(verdicts: readonly Verdict[]): string {
   const rows = verdicts.map((verdict) => [
     verdict.met ? 'met' : 'MISSED',
-    verdict.broker,
+    verdict.transport === verdict.broker ? verdict.broker : `${verdict.transport} (${verdict.broker})`,
     verdict.scenario,
     verdict.subject,
     verdict.quantity,

@@ -2,14 +2,15 @@
 import type { Measured } from './load.js';
 
 /** What is compared; of all but the rate, less is better. */
-export const quantities = ['rate', 'cpu', 'p50', 'p99'] as const;
+export const quantities = ['rate', 'cpu', 'p50', 'p99', 'memory', 'growth'] as const;
 export type Quantity = (typeof quantities)[number];
 
-/** Per second; milliseconds of CPU per 1000; milliseconds; milliseconds. */
+/** Per second; seconds of CPU per 100 000; milliseconds; milliseconds; MiB of resident memory, and how much of it the load took. */
 export type Values = Readonly<Record<Quantity, number | undefined>>;
 
-export function valuesOf({ count, seconds, cpuSeconds, p50, p99 }: Measured): Values {
-  return { rate: count / seconds, cpu: (cpuSeconds / count) * 1e6, p50, p99 };
+export function valuesOf({ count, seconds, cpuSeconds, ...measured }: Measured): Values {
+  const { p50, p99, memory, growth } = measured;
+  return { rate: count / seconds, cpu: (cpuSeconds / count) * 100_000, p50, p99, memory, growth };
 }
 
 /** The ratios of the pairs, in the order they were run, and their median. */
@@ -51,5 +52,12 @@ export function summarize(runs: readonly Values[], raw: readonly Values[] | unde
 }
 
 function each<T>(make: (quantity: Quantity) => T): Record<Quantity, T> {
-  return { rate: make('rate'), cpu: make('cpu'), p50: make('p50'), p99: make('p99') };
+  return {
+    rate: make('rate'),
+    cpu: make('cpu'),
+    p50: make('p50'),
+    p99: make('p99'),
+    memory: make('memory'),
+    growth: make('growth'),
+  };
 }

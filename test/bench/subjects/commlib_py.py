@@ -1,16 +1,20 @@
 #!/usr/bin/env python3
 """commlib-py in the benchmark: what worker.ts is for the others, with commlib-py's own endpoints and typed messages.
 
-    commlib_py.py SCENARIO PORT
+    commlib_py.py TRANSPORT SCENARIO URL
 
 Says {"event":"ready"}, answers each line {"settleMs":...,"ms":...} of stdin with one measurement, ends with stdin.
 """
 
+import importlib
 import json
 import os
+import resource
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 # commlib logs to stdout: keep the real one for the lines.
 OUT = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
@@ -18,13 +22,6 @@ os.dup2(2, 1)
 os.environ.setdefault("COMMLIB_LOG_LEVEL", "WARNING")
 
 from commlib.msg import PubSubMessage, RPCMessage  # noqa: E402
-from commlib.transports.mqtt import (  # noqa: E402
-    ConnectionParameters,
-    Publisher,
-    RPCClient,
-    RPCService,
-    Subscriber,
-)
 
 WINDOW = 1000
 NO_COMPRESSION = 0
@@ -110,12 +107,33 @@ def start(endpoint):
 class Stream:
     """At most WINDOW messages sent and not yet received. The order is not checked: two threads run the callback."""
 
-    def __init__(self, options):
+    def __init__(self, transport, name, options):
         self.room = threading.Semaphore(WINDOW)
         self.lock = threading.Lock()
         self.received = 0
-        start(Subscriber(topic="bench.py", msg_type=Order, on_message=self.on_order, **options))
-        self.publisher = start(Publisher(topic="bench.py", msg_type=Order, **options))
+        # Its queue of ten messages would drop the oldest.
+        room = {"queue_size": 2 * WINDOW} if name == "amqp" else {}
+        start(
+            transport.Subscriber(
+                topic=f"bench.py{os.getpid()}", msg_type=Order, on_message=self.on_order, **room, **options
+            )
+        )
+        self.publisher = start(
+            transport.Publisher(topic=f"bench.py{os.getpid()}", msg_type=Order, **options)
+        )
+        self.await_first()
+
+    def await_first(self):
+        """A Kafka consumer is there seconds after it says so."""
+        give_up = time.monotonic() + 60
+        while self.received == 0:
+            if time.monotonic() > give_up:
+                raise RuntimeError("nothing is received")
+            self.room.acquire()
+            self.publisher.publish(make(Order, 0))
+            time.sleep(0.5)
+        time.sleep(1)
+        self.room = threading.Semaphore(WINDOW)
 
     def on_order(self, _order):
         with self.lock:
@@ -140,51 +158,79 @@ class Stream:
 
 
 class Calls:
-    def __init__(self, options):
-        start(RPCService(rpc_name="bench.pyfill", msg_type=Fill, on_request=receipt, **options))
-        self.client = start(RPCClient(rpc_name="bench.pyfill", msg_type=Fill, **options))
+    """One client object; so many threads call with it."""
+
+    def __init__(self, transport, options, in_flight):
+        self.in_flight = in_flight
+        self.seq = 0
+        self.lock = threading.Lock()
+        name = f"bench.pyfill{os.getpid()}"
+        start(
+            transport.RPCService(rpc_name=name, msg_type=Fill, on_request=receipt, **options)
+        )
+        self.client = start(transport.RPCClient(rpc_name=name, msg_type=Fill, **options))
+        self.pool = ThreadPoolExecutor(in_flight)
 
     def run(self, seconds):
-        latencies = []
-        seq = 0
         end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            order = make(Fill.Request, seq)
-            begun = time.perf_counter()
-            answer = self.client.call(order, timeout=10)
-            latencies.append((time.perf_counter() - begun) * 1000)
-            if answer.seq != seq:
-                raise RuntimeError(f"call {seq} got the answer of {answer.seq}")
-            seq += 1
-        latencies.sort()
+        callers = [self.pool.submit(self.call_until, end) for _ in range(self.in_flight)]
+        latencies = sorted(ms for caller in callers for ms in caller.result())
         return {
-            "count": seq,
+            "count": len(latencies),
             "p50": latencies[len(latencies) // 2],
             "p99": latencies[min(len(latencies) - 1, int(len(latencies) * 0.99))],
         }
 
+    def call_until(self, end):
+        latencies = []
+        while time.monotonic() < end:
+            with self.lock:
+                self.seq += 1
+                seq = self.seq
+            order = make(Fill.Request, seq)
+            begun = time.perf_counter()
+            answer = self.client.call(order, timeout=20)
+            latencies.append((time.perf_counter() - begun) * 1000)
+            if answer is None or answer.seq != seq:
+                raise RuntimeError(f"call {seq} got the answer {answer}")
+        return latencies
+
+
+def rss_mib():
+    with open("/proc/self/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * resource.getpagesize() / 2**20
+
 
 def main():
-    scenario, port = sys.argv[1], int(sys.argv[2])
+    name, scenario, url = sys.argv[1:4]
+    transport = importlib.import_module(f"commlib.transports.{name}")
+    target = urlsplit(url)
     options = {
-        "conn_params": ConnectionParameters(host="127.0.0.1", port=port),
+        "conn_params": transport.ConnectionParameters(host=target.hostname, port=target.port),
         "compression": NO_COMPRESSION,
     }
-    load = Stream(options) if scenario.startswith("pubsub") else Calls(options)
+    if scenario.startswith("rpc-"):
+        load = Calls(transport, options, int(scenario[4:]))
+    else:
+        load = Stream(transport, name, options)
+    at_rest = rss_mib()
     say(event="ready")
     for line in sys.stdin:
         order = json.loads(line)
         load.run(order["settleMs"] / 1000)
         if order["ms"] == 0:
-            say(event="measured", count=1, seconds=1, cpuSeconds=0)
+            say(event="measured", count=1, seconds=1, cpuSeconds=0, memory=at_rest, growth=0)
             continue
         cpu = time.process_time()
         begun = time.perf_counter()
         result = load.run(order["ms"] / 1000)
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         say(
             event="measured",
             seconds=time.perf_counter() - begun,
             cpuSeconds=time.process_time() - cpu,
+            memory=memory,
+            growth=memory - at_rest,
             **result,
         )
 

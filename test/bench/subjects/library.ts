@@ -1,15 +1,18 @@
-/** This library, as its users write it. */
-import { Node, rpc, topic } from '@commlib/core';
-import { mqtt } from '@commlib/transport-mqtt';
+/** This library, as its users write it. The line of the transport is the only one that differs. */
+import { Node, rpc, type Transport as TransportOf, topic } from '@commlib/core';
 import { orderSchema, receiptSchema } from '../order.js';
-import type { BenchSubject } from '../subject.js';
+import type { Transport } from '../scenarios.js';
+import type { BenchSubject, SubjectOptions } from '../subject.js';
 
-export function librarySubject(url: string, channel: string, validated: boolean): BenchSubject {
-  const orders = topic(`${channel}/orders`, orderSchema);
-  const fill = rpc(`${channel}/fill`, { request: orderSchema, response: receiptSchema });
+export async function librarySubject(
+  transport: Transport,
+  { url, channel }: SubjectOptions,
+  validated: boolean,
+): Promise<BenchSubject> {
+  const connection = await connectionTo(transport, url);
   const start = () =>
     new Node({
-      transport: mqtt(url, { version: 5 }),
+      transport: connection(),
       validate: { inbound: validated, outbound: validated },
       onEvent: (event) => {
         if (event.type === 'status') return;
@@ -18,20 +21,35 @@ export function librarySubject(url: string, channel: string, validated: boolean)
     }).start();
 
   return {
-    async stream(qos, onOrder) {
+    async stream({ delivery, qos, window }, onOrder) {
+      const orders = topic(`${channel}/orders`, orderSchema, { delivery });
       const native = { mqtt: { qos } };
+      const durable = delivery === 'at-least-once' ? { group: 'bench', maxInFlight: window } : {};
       const receiver = await start();
-      await receiver.subscribe(orders, onOrder, { native });
+      await receiver.subscribe(orders, onOrder, { native, ...durable });
       const publisher = (await start()).publisher(orders, { native });
       return (order, confirmed) => {
         publisher.publish(order).then(confirmed, confirmed);
       };
     },
 
-    async rpc(answer) {
+    async rpc(_scenario, answer) {
+      const fill = rpc(`${channel}/fill`, { request: orderSchema, response: receiptSchema });
       await (await start()).serve(fill, answer);
       const client = (await start()).client(fill);
       return (order) => client.call(order);
     },
   };
+}
+
+/** Only the transport that is measured is loaded. */
+async function connectionTo(transport: Transport, url: string): Promise<() => TransportOf> {
+  switch (transport) {
+    case 'mqtt': {
+      const { mqtt } = await import('@commlib/transport-mqtt');
+      return () => mqtt(url, { version: 5 });
+    }
+    default:
+      throw new Error(`this library has no ${transport} yet`);
+  }
 }

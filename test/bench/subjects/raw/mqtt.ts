@@ -2,19 +2,34 @@
  * mqtt.js by hand, as well as we can: one standing inbox, answers told apart by the last level of their topic, no-delay,
  * as many unconfirmed messages as the broker allows, and the same bytes on the wire as the library writes.
  */
-import mqtt, { type IClientPublishOptions, type MqttClient } from 'mqtt';
-import type { Order, Receipt } from '../order.js';
-import type { BenchSubject } from '../subject.js';
+import mqtt, { type IClientOptions, type IClientPublishOptions, type MqttClient } from 'mqtt';
+import type { Order, Receipt } from '../../order.js';
+import type { BenchSubject, Call, SubjectOptions } from '../../subject.js';
+import { Calls, envelope, failed } from './calls.js';
 
-const TIMEOUT_MS = 30_000;
-
-export function rawSubject(url: string, channel: string): BenchSubject {
+export function rawMqtt({ url, channel }: SubjectOptions): BenchSubject {
   const orders = `${channel}/orders`;
   const fill = `${channel}/fill`;
   return {
-    async stream(qos, onOrder) {
-      const receiver = await connect(url);
-      receiver.on('message', (_topic, payload) => onOrder(JSON.parse(payload.toString())));
+    async stream({ delivery, qos }, onOrder) {
+      // At least once: a session that the broker keeps; mqtt.js acknowledges when the handler calls back.
+      const session: IClientOptions =
+        delivery === 'at-least-once'
+          ? {
+              clean: false,
+              clientId: channel,
+              properties: { sessionExpiryInterval: 3600, receiveMaximum: 1000 },
+            }
+          : {};
+      const receiver = await connect(url, session);
+      if (delivery === 'at-least-once') {
+        receiver.handleMessage = (packet, acknowledge) => {
+          onOrder(JSON.parse(packet.payload.toString()));
+          acknowledge();
+        };
+      } else {
+        receiver.on('message', (_topic, payload) => onOrder(JSON.parse(payload.toString())));
+      }
       await receiver.subscribeAsync(orders, { qos });
       const sender = await connect(url);
       if (qos === 1) {
@@ -29,14 +44,14 @@ export function rawSubject(url: string, channel: string): BenchSubject {
       };
     },
 
-    async rpc(answer) {
+    async rpc(_scenario, answer) {
       await serve(await connect(url), fill, answer);
       return caller(await connect(url), fill);
     },
   };
 }
 
-async function connect(url: string): Promise<MqttClient> {
+async function connect(url: string, options: IClientOptions = {}): Promise<MqttClient> {
   const client = mqtt.connect(url, {
     protocolVersion: 5,
     reconnectPeriod: 0,
@@ -44,6 +59,7 @@ async function connect(url: string): Promise<MqttClient> {
     queueQoSZero: false,
     messageIdProvider: new mqtt.UniqueMessageIdProvider(),
     log: () => {},
+    ...options,
   });
   await new Promise<void>((resolve, reject) => {
     client.once('connect', () => resolve());
@@ -87,9 +103,6 @@ function confirmedSender(client: MqttClient): Send {
 
 async function serve(client: MqttClient, topic: string, answer: (order: Order) => Receipt): Promise<void> {
   const send = confirmedSender(client);
-  const failed = (error: unknown) => {
-    if (error) throw error;
-  };
   client.on('message', (_topic, payload) => {
     const { header, data } = JSON.parse(payload.toString());
     send(header.reply_to, envelope('', answer(data)), failed);
@@ -97,47 +110,19 @@ async function serve(client: MqttClient, topic: string, answer: (order: Order) =
   await client.subscribeAsync(topic, { qos: 1 });
 }
 
-async function caller(client: MqttClient, topic: string): Promise<(order: Order) => Promise<Receipt>> {
-  interface Call {
-    resolve: (receipt: Receipt) => void;
-    reject: (error: unknown) => void;
-    begun: number;
-  }
+async function caller(client: MqttClient, topic: string): Promise<Call> {
   const inbox = `rpc-${crypto.randomUUID().replaceAll('-', '')}/`;
-  const calls = new Map<string, Call>();
-  client.on('message', (replyTopic, payload) => {
-    const id = replyTopic.slice(inbox.length);
-    const call = calls.get(id);
-    if (call === undefined) return;
-    calls.delete(id);
-    call.resolve(JSON.parse(payload.toString()).data);
-  });
+  const calls = new Calls();
+  client.on('message', (replyTopic, payload) =>
+    calls.end(replyTopic.slice(inbox.length), JSON.parse(payload.toString()).data),
+  );
   await client.subscribeAsync(`${inbox}+`, { qos: 1 });
 
-  // One timer for all calls.
-  const sweep = setInterval(() => {
-    const now = Date.now();
-    for (const [id, call] of calls) {
-      if (now - call.begun < TIMEOUT_MS) break;
-      calls.delete(id);
-      call.reject(new Error(`no answer within ${TIMEOUT_MS} ms`));
-    }
-  }, 1000);
-  sweep.unref();
-
   const send = confirmedSender(client);
-  let last = 0;
   return (order) =>
-    new Promise((resolve, reject) => {
-      const id = String(++last);
-      calls.set(id, { resolve, reject, begun: Date.now() });
+    calls.begin((id, notSent) =>
       send(topic, envelope(inbox + id, order), (error) => {
-        if (error) reject(error);
-      });
-    });
-}
-
-/** commlib's envelope, written as text: faster than building an object of it first. */
-function envelope(replyTo: string, data: unknown): string {
-  return `{"header":{"reply_to":"${replyTo}","timestamp":${Date.now()}000000,"content_type":"json","encoding":"utf8","agent":"commlib-ts"},"data":${JSON.stringify(data)}}`;
+        if (error) notSent(error);
+      }),
+    );
 }
