@@ -2,9 +2,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { describeOn, freePort, type MqttBroker, startMosquitto, until } from '../../brokers/index.js';
-import { startProxy, type TcpProxy, through } from '../proxy.js';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { describeOn, freePort, until } from '../../brokers/index.js';
+import type { TcpProxy } from '../proxy.js';
+import { oneOfEach, type Stage } from '../stages/index.js';
 
 /** From the request to close to the end of the process, the start of Node not counted. Generous: machines are slow. */
 const SOON_MS = 8_000;
@@ -40,60 +41,66 @@ function start(...args: string[]) {
   };
 }
 
-test('nobody listens and the first failure counts: it says so and ends', async () => {
-  const program = start(`mqtt://127.0.0.1:${await freePort()}`, 'failFast');
-  expect(await program.ended).toBe(0);
-  expect(program.output()).toMatch(/failed: .*nobody listens there/);
-});
+for (const kind of oneOfEach) {
+  test(`${kind.protocol}: nobody listens and the first failure counts: it says so and ends`, async () => {
+    const program = start(`${kind.protocol}://127.0.0.1:${await freePort()}`, 'failFast');
+    expect(await program.ended).toBe(0);
+    expect(program.output()).toMatch(/failed: .*nobody listens there/);
+  });
 
-describeOn(
-  'mosquitto',
-  () => {
-    let broker: MqttBroker;
-    let proxy: TcpProxy;
-    beforeEach(async () => {
-      broker = await startMosquitto({ own: true });
-      proxy = await startProxy(broker.port);
-    });
-    afterEach(async () => {
-      await proxy?.close();
-      await broker?.stop();
-    });
+  describeOn(
+    kind.broker,
+    () => {
+      let stage: Stage;
+      let proxy: TcpProxy;
+      beforeAll(async () => {
+        stage = await kind.start();
+        proxy = stage.proxies.near;
+      });
+      afterEach(async () => {
+        proxy.resume();
+        await proxy.accept();
+      });
+      afterAll(() => stage?.[Symbol.asyncDispose]());
 
-    test.each<[string, (program: ReturnType<typeof start>) => Promise<void>]>([
-      ['connected', async () => {}],
-      [
-        'reconnecting, since nobody listens any more',
-        async (program) => {
-          await proxy.refuse();
-          await program.says('reconnecting');
+      test.each<[string, (program: ReturnType<typeof start>) => Promise<void>]>([
+        ['connected', async () => {}],
+        [
+          'reconnecting, since nobody listens any more',
+          async (program) => {
+            await proxy.refuse();
+            await program.says('reconnecting');
+          },
+        ],
+        [
+          'connected to a link that passes nothing',
+          async () => {
+            proxy.pause();
+          },
+        ],
+        [
+          'reconnecting to a link that passes nothing',
+          async (program) => {
+            const before = proxy.accepted;
+            proxy.pause();
+            proxy.cut();
+            await program.says('reconnecting');
+            await until(() => proxy.accepted > before, { what: 'an attempt that gets no answer' });
+          },
+        ],
+      ])(
+        `${kind.protocol}, closed while %s: everything is told, and the process ends`,
+        async (_, disturb) => {
+          const program = start(stage.url('near'));
+          await program.says('working');
+          await disturb(program);
+          const { code, ms } = await program.close();
+          expect(program.output()).toMatch(/call: (CLOSED|CONNECTION_LOST)\n(.*\n)*done\n$/);
+          expect(code).toBe(0);
+          expect(ms).toBeLessThan(SOON_MS);
         },
-      ],
-      [
-        'connected to a link that passes nothing',
-        async () => {
-          proxy.pause();
-        },
-      ],
-      [
-        'reconnecting to a link that passes nothing',
-        async (program) => {
-          const before = proxy.accepted;
-          proxy.pause();
-          proxy.cut();
-          await program.says('reconnecting');
-          await until(() => proxy.accepted > before, { what: 'an attempt that gets no answer' });
-        },
-      ],
-    ])('closed while %s: everything is told, and the process ends', async (_, disturb) => {
-      const program = start(through(proxy, broker.url));
-      await program.says('working');
-      await disturb(program);
-      const { code, ms } = await program.close();
-      expect(program.output()).toMatch(/call: (CLOSED|CONNECTION_LOST)\n(.*\n)*done\n$/);
-      expect(code).toBe(0);
-      expect(ms).toBeLessThan(SOON_MS);
-    });
-  },
-  { own: true },
-);
+      );
+    },
+    { own: true },
+  );
+}

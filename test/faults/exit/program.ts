@@ -3,19 +3,19 @@
  * `exit.test.ts` looks whether the process ends by itself.
  */
 import { anything, Node, rpc, topic } from '@commlib/core';
-import { mqtt } from '@commlib/transport-mqtt';
+import { transportAt } from '../stages/transport-at.js';
 
 const say = (line: string) => process.stdout.write(`${line}\n`);
 const [url = '', how = 'close'] = process.argv.slice(2);
 
 const node = new Node({
-  transport: mqtt(url),
+  transport: transportAt(url),
   heartbeat: { intervalMs: 100 },
   onEvent: (event) => event.type === 'status' && say(event.status.state),
 });
 try {
   await node.start({ timeoutMs: 20_000, failFast: how === 'failFast' });
-  await node.subscribe(topic('a/#', anything), () => {});
+  await node.subscribe(topic('a.#', anything), () => {});
   const subscriber = await node.subscribe(topic('b', anything));
   const reading = (async () => {
     for await (const _ of subscriber);
