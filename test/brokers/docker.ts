@@ -103,7 +103,7 @@ export async function startContainer(options: ContainerOptions): Promise<ServerC
     pid: () => pid,
     async log() {
       const output = await container.logs({ stdout: true, stderr: true, follow: false });
-      return output.toString('utf8');
+      return withoutHeaders(output);
     },
     async end(signal) {
       if (!(await state()).Running) return;
@@ -119,4 +119,15 @@ export async function startContainer(options: ContainerOptions): Promise<ServerC
       await started.stop({ remove: true, timeout: 0 });
     },
   };
+}
+
+/** Docker puts a header of eight bytes before every piece of a log: the stream, three zeros, the length. */
+function withoutHeaders(log: Buffer): string {
+  let text = '';
+  for (let at = 0; at + 8 <= log.length; ) {
+    const end = at + 8 + log.readUInt32BE(at + 4);
+    text += log.toString('utf8', at + 8, end);
+    at = end;
+  }
+  return text;
 }

@@ -151,6 +151,10 @@ async function look(name: BrokerName, own: boolean): Promise<Found | NotFound> {
   }
   tried.push(docker.why);
 
+  if (process.env.COMMLIB_DOCKER === 'only') {
+    tried.push('nothing but Docker is asked for (COMMLIB_DOCKER=only)');
+    return { found: false, name, why: tried.join('; ') };
+  }
   const binary = recipe.binaries.map(onPath).find((path) => path !== undefined);
   if (binary === undefined) {
     tried.push(recipe.binaries[0] ? `no ${recipe.binaries[0]} on the PATH` : 'no binary of it is run here');

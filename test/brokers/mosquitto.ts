@@ -9,6 +9,7 @@ import { type MosquittoOptions, type MosquittoPlace, mosquittoFiles } from './mo
 import { accepts, freePort } from './ports.js';
 import { startProcess } from './process.js';
 import { recordUse } from './record.js';
+import { mqttAnswers, tlsAnswers } from './versions.js';
 
 /**
  * A Mosquitto for this test: the one at `COMMLIB_MOSQUITTO_URL` if the test asks for nothing particular, else one of its
@@ -44,8 +45,9 @@ export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mq
 
 type Ports = Pick<MosquittoPlace, 'port' | 'wsPort'>;
 
-function listening({ port, wsPort }: Ports) {
-  return async () => (await accepts(port)) && (wsPort === undefined || (await accepts(wsPort)));
+function listening(options: MosquittoOptions, { port, wsPort }: Ports) {
+  const answers = options.tls ? tlsAnswers : mqttAnswers;
+  return async () => (await answers(port)) && (wsPort === undefined || (await accepts(wsPort)));
 }
 
 async function fromBinary(found: Found, options: MosquittoOptions, ports: Ports): Promise<Controls> {
@@ -65,7 +67,7 @@ async function fromBinary(found: Found, options: MosquittoOptions, ports: Ports)
     startProcess(found.where, ['-c', join(directory, 'mosquitto.conf')], {
       directory,
       // Written once the listeners are open.
-      ready: async (log) => /mosquitto version \S+ running/.test(log) && (await listening(ports)()),
+      ready: async (log) => /mosquitto version \S+ running/.test(log) && (await listening(options, ports)()),
     });
   let server = await start();
   return {
@@ -94,7 +96,7 @@ async function inDocker(found: Found, options: MosquittoOptions, ports: Ports): 
     image: found.where,
     ports: map,
     files: files.map(([name, content]) => ({ content, target: `${inside.directory}/${name}` })),
-    ready: listening(ports),
+    ready: listening(options, ports),
     timeoutMs: 30_000,
   });
 }

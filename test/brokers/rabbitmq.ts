@@ -10,7 +10,7 @@ import { accepts, freePort } from './ports.js';
 import { startProcess } from './process.js';
 import { type RabbitmqOptions, rabbitmqFiles } from './rabbitmq-config.js';
 import { recordUse } from './record.js';
-import { amqpServerVersion } from './versions.js';
+import { amqpServerVersion, mqttAnswers, tlsAnswers } from './versions.js';
 
 /** A RabbitMQ with its MQTT plugins: one broker, three ways in. User and password are `guest`. */
 export interface RabbitmqBroker extends Broker {
@@ -68,9 +68,9 @@ interface Ports {
 
 function ready(ports: Ports) {
   return async () =>
-    (await accepts(ports.mqtt)) &&
+    (await mqttAnswers(ports.mqtt)) &&
     (await accepts(ports.ws)) &&
-    (ports.amqps === undefined || (await accepts(ports.amqps))) &&
+    (ports.amqps === undefined || (await tlsAnswers(ports.amqps))) &&
     (await amqpServerVersion(`amqp://127.0.0.1:${ports.amqp}`)) !== 'unknown';
 }
 

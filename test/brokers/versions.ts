@@ -1,4 +1,5 @@
 import { connect as tcpConnect } from 'node:net';
+import { connect as tlsConnect } from 'node:tls';
 import { Redis } from 'ioredis';
 import { Kafka, logLevel } from 'kafkajs';
 import { connectAsync } from 'mqtt';
@@ -75,7 +76,46 @@ export async function redisServerVersion(url: string, timeoutMs = 3_000): Promis
 }
 
 /** Whether a Redis answers at a port of 127.0.0.1 and has read its data. Whether it asks for a password does not matter. */
-export function redisAnswers(port: number, timeoutMs = 1_000): Promise<boolean> {
+export function redisAnswers(port: number): Promise<boolean> {
+  const ping = Buffer.from('PING\r\n');
+  return answers(port, ping, (reply) => /^(\+PONG|-NOAUTH|-NOPERM)/.test(reply.toString('latin1')));
+}
+
+/** Whether an MQTT broker answers at a port of 127.0.0.1. Whether it lets anybody in does not matter. */
+export function mqttAnswers(port: number): Promise<boolean> {
+  // CONNECT of MQTT 3.1.1, clean session, keep-alive 10 s, no client id; the answer is a CONNACK.
+  const connect = Buffer.from([0x10, 12, 0, 4, ...Buffer.from('MQTT'), 4, 2, 0, 10, 0, 0]);
+  return answers(port, connect, (reply) => reply[0] === 0x20);
+}
+
+/**
+ * Whether a server speaks TLS at a port of 127.0.0.1.
+ *
+ * A port that accepts says nothing about a server in Docker, whose proxy accepts in its stead.
+ */
+export function tlsAnswers(port: number, timeoutMs = 1_000): Promise<boolean> {
+  return new Promise((resolve) => {
+    // Who it is does not matter here.
+    const socket = tlsConnect({ host: '127.0.0.1', port, rejectUnauthorized: false });
+    const done = (answer: boolean) => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.setTimeout(timeoutMs, () => done(false));
+    socket.once('secureConnect', () => done(true));
+    socket.once('close', () => done(false));
+    // An alert is an answer, too: it wants to see a certificate.
+    socket.once('error', (error) => done(/alert/.test(error.message)));
+  });
+}
+
+/** Sends something to a port of 127.0.0.1 and looks at the first bytes that come back. */
+function answers(
+  port: number,
+  question: Buffer,
+  good: (reply: Buffer) => boolean,
+  timeoutMs = 1_000,
+): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = tcpConnect({ host: '127.0.0.1', port });
     const done = (answer: boolean) => {
@@ -83,9 +123,9 @@ export function redisAnswers(port: number, timeoutMs = 1_000): Promise<boolean> 
       resolve(answer);
     };
     socket.setTimeout(timeoutMs, () => done(false));
-    socket.once('error', () => done(false)).once('close', () => done(false));
-    socket.once('connect', () => socket.write('PING\r\n'));
-    socket.once('data', (chunk) => done(/^(\+PONG|-NOAUTH|-NOPERM)/.test(chunk.toString('latin1'))));
+    socket.once('close', () => done(false)).once('error', () => done(false));
+    socket.once('connect', () => socket.write(question));
+    socket.once('data', (chunk) => done(good(chunk)));
   });
 }
 
