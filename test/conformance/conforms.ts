@@ -14,6 +14,8 @@ export interface Run {
   /** Each is one pass of the whole kit. */
   readonly qualities: readonly Quality[];
   readonly create: (quality: Quality) => Promise<TestBench>;
+  /** See the kit's option. */
+  readonly brokerFaults?: Readonly<Record<string, string>>;
   readonly timeoutMs?: number;
   readonly concurrency?: number;
 }

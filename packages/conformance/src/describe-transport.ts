@@ -35,6 +35,11 @@ export interface ConformanceOptions {
    * capability cannot vanish unseen.
    */
   readonly capabilities: Capabilities;
+  /**
+   * What this broker does wrong, so that no transport could keep the promise on it: property → reason. They are reported as off
+   * with the reason. The test is run all the same, and must fail: a limit that is gone is an error.
+   */
+  readonly brokerFaults?: Readonly<Record<string, string>> | undefined;
   /** For a single property, in milliseconds. Default 30 000. */
   readonly timeoutMs?: number | undefined;
   /** Properties that run at once, each on its own bench. Default 4. */
@@ -75,9 +80,13 @@ export function describeTransport(options: ConformanceOptions): void {
   // The kit's own deadline comes first; ending the bench takes a moment, too.
   const limits = { timeout: timeoutMs + 20_000, concurrent: concurrency > 1 };
   const turns = new Turns(concurrency);
+  const unknown = Object.keys(options.brokerFaults ?? {}).find(
+    (id) => !properties.some((one) => one.id === id),
+  );
+  if (unknown !== undefined) throw new Error(`brokerFaults names ${unknown}, which is no property`);
   runner.describe(`${options.name} keeps the contract`, { concurrent: concurrency > 1, concurrency }, () => {
     for (const property of properties) {
-      const off = whyOff(property, options.capabilities);
+      const off = whyOff(property, options.capabilities) ?? options.brokerFaults?.[property.id];
       const title = off === undefined ? property.promise : `off, because ${off}: ${property.promise}`;
       runner.test(`${property.id} — ${title}`, { ...limits, timeout: limits.timeout * WAITING }, () =>
         turns.take(() => prove(property, options, timeoutMs)),
@@ -118,12 +127,27 @@ async function prove(property: Property, options: ConformanceOptions, timeoutMs:
     options.onResult?.({ ...outcome, id, promise, tookMs: Math.round(performance.now() - begun) });
   };
   try {
-    const reason = await run(property, options, timeoutMs);
+    const fault = options.brokerFaults?.[property.id];
+    const reason = fault === undefined ? await run(property, options, timeoutMs) : fault;
+    if (fault !== undefined) await mustFail(property, options);
     tell(reason === undefined ? { outcome: 'pass' } : { outcome: 'off', reason });
   } catch (error) {
     tell({ outcome: 'fail', error });
     throw error;
   }
+}
+
+/** Long enough for what arrives at all. */
+const FAULT_MS = 5_000;
+
+async function mustFail(property: Property, options: ConformanceOptions): Promise<void> {
+  let held = false;
+  try {
+    held = (await run(property, options, FAULT_MS)) === undefined;
+  } catch {
+    return;
+  }
+  ensure(!held, 'the promise is kept: it is no fault of this broker any more');
 }
 
 /** Returns why it was off. */

@@ -91,6 +91,14 @@ export const redelivery: Need = { missing: (can) => reason(can.redelivery) };
 
 export const attempts: Need = { missing: (can) => reason(can.attempts) };
 
+/** The broker counts, so that the count survives the process. */
+export const nativeAttempts: Need = {
+  missing: ({ attempts: counted }) =>
+    counted === 'emulated'
+      ? 'deliveries are counted in the process, which begins at 1 when it is started again'
+      : reason(counted),
+};
+
 export const wildcards: Need = {
   missing: (can) => reason(can.wildcards),
   ask: (lab) => askToSubscribe(lab, `${lab.name()}.+`, lossy),

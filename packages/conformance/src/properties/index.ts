@@ -7,6 +7,7 @@ import { losing } from './losing.js';
 import { naming } from './naming.js';
 import { options } from './options.js';
 import { publishing } from './publishing.js';
+import { retrying } from './retrying.js';
 import { serving } from './serving.js';
 import { settling } from './settling.js';
 import { subscribing } from './subscribing.js';
@@ -20,6 +21,7 @@ export const properties: readonly Property[] = [
   ...options,
   ...settling,
   ...grouping,
+  ...retrying,
   ...calling,
   ...serving,
   ...losing,

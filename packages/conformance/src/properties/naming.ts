@@ -1,35 +1,52 @@
-import { anything, literal, type NameInput, toName, topic } from '@commlib/core';
+import { anything, type Delivery, literal, type NameInput, toName, topic } from '@commlib/core';
 import { equal, refuses } from '../check.js';
 import { bytes, type Lab, textOf } from '../lab.js';
 import * as needs from '../needs.js';
 import type { Property } from '../property.js';
 
 /** Filters below a common first level, and which of the addresses below it they match. */
-const TABLE: readonly (readonly [filter: string, ...matching: string[]])[] = [
-  ['a', 'a'],
-  ['a.b', 'a.b'],
-  ['a.+', 'a.b', 'a.c', 'a.'],
-  ['+', 'a', 'b', 'ab'],
-  ['+.b', 'a.b'],
-  ['a.+.c', 'a.b.c', 'a..c'],
-  ['a.b.+', 'a.b.c'],
-  ['a.#', 'a', 'a.b', 'a.c', 'a.', 'a.b.c', 'a..c', 'a.b.c.d'],
-  ['+.+', 'a.b', 'a.c', 'a.'],
-  ['a.+.#', 'a.b', 'a.c', 'a.', 'a.b.c', 'a..c', 'a.b.c.d'],
-  ['#', 'a', 'b', 'ab', 'a.b', 'a.c', 'a.', 'a.b.c', 'a..c', 'a.b.c.d'],
-  ['a..c', 'a..c'],
-];
+interface Table {
+  readonly addresses: readonly string[];
+  readonly filters: readonly (readonly [filter: string, ...matching: string[]])[];
+}
 
-const ADDRESSES = ['a', 'b', 'ab', 'a.b', 'a.c', 'a.', 'a.b.c', 'a..c', 'a.b.c.d'];
+const GRAMMAR: Table = {
+  addresses: ['a', 'b', 'ab', 'a.b', 'a.c', 'a.b.c', 'a.b.c.d'],
+  filters: [
+    ['a', 'a'],
+    ['a.b', 'a.b'],
+    ['a.+', 'a.b', 'a.c'],
+    ['+', 'a', 'b', 'ab'],
+    ['+.b', 'a.b'],
+    ['a.+.c', 'a.b.c'],
+    ['a.b.+', 'a.b.c'],
+    ['a.#', 'a', 'a.b', 'a.c', 'a.b.c', 'a.b.c.d'],
+    ['+.+', 'a.b', 'a.c'],
+    ['a.+.#', 'a.b', 'a.c', 'a.b.c', 'a.b.c.d'],
+    ['#', 'a', 'b', 'ab', 'a.b', 'a.c', 'a.b.c', 'a.b.c.d'],
+  ],
+};
+
+const EMPTY_LEVELS: Table = {
+  addresses: ['a', 'a.', 'a..c', 'a.b.c'],
+  filters: [
+    ['a.', 'a.'],
+    ['a..c', 'a..c'],
+    ['a.+', 'a.'],
+    ['a.+.c', 'a..c', 'a.b.c'],
+    ['a..+', 'a..c'],
+    ['a.#', 'a', 'a.', 'a..c', 'a.b.c'],
+  ],
+};
 
 /** Publishes every address twice: what a filter takes by mistake is there after the second round. */
-async function tableHolds(lab: Lab, delivery: 'at-most-once' | 'at-least-once'): Promise<void> {
+async function holds(table: Table, lab: Lab, delivery: Delivery): Promise<void> {
   const node = await lab.node();
   const base = lab.name();
   const round: Record<string, Map<string, string[]>> = { first: new Map(), second: new Map() };
   const groups = delivery === 'at-least-once';
   const subscribers = await Promise.all(
-    TABLE.map(([filter]) =>
+    table.filters.map(([filter]) =>
       node.subscribe(
         topic(`${base}.${filter}`, anything, { delivery }),
         (data, { address }) => {
@@ -43,11 +60,11 @@ async function tableHolds(lab: Lab, delivery: 'at-most-once' | 'at-least-once'):
     ),
   );
   for (const which of ['first', 'second']) {
-    for (const address of ADDRESSES)
+    for (const address of table.addresses)
       await node
         .publisher(topic(`${base}.${address}`, anything, { delivery }))
         .publish(`${which} ${address}`);
-    for (const [filter, ...matching] of TABLE) {
+    for (const [filter, ...matching] of table.filters) {
       const seen = () => round[which]?.get(filter) ?? [];
       await lab.until(
         `${filter} takes ${matching.length}`,
@@ -57,7 +74,7 @@ async function tableHolds(lab: Lab, delivery: 'at-most-once' | 'at-least-once'):
     }
   }
   for (const seen of Object.values(round)) {
-    for (const [filter, ...matching] of TABLE) {
+    for (const [filter, ...matching] of table.filters) {
       const got = seen.get(filter) ?? [];
       equal((groups ? [...new Set(got)] : got).sort(), [...matching].sort(), `what ${filter} takes`);
     }
@@ -179,17 +196,29 @@ export const naming: readonly Property[] = [
     },
   },
   {
-    id: 'wildcards.table',
+    id: 'wildcards.grammar',
     promise:
-      'One wildcard grammar: `+` is one level, empty ones too, `#` the rest including none; the same matches everywhere.',
+      'One wildcard grammar: `+` is one level, `#` the rest including none; exactly the same matches everywhere.',
     needs: [needs.wildcards],
-    test: (lab) => tableHolds(lab, 'at-most-once'),
+    test: (lab) => holds(GRAMMAR, lab, 'at-most-once'),
   },
   {
-    id: 'wildcards.table-surely',
+    id: 'wildcards.grammar-surely',
     promise: 'The same matches in at-least-once subscriptions.',
     needs: [needs.atLeastOnce, needs.durableWildcards],
-    test: (lab) => tableHolds(lab, 'at-least-once'),
+    test: (lab) => holds(GRAMMAR, lab, 'at-least-once'),
+  },
+  {
+    id: 'wildcards.empty-levels',
+    promise: 'An empty level is a level: `+` takes it.',
+    needs: [needs.wildcards],
+    test: (lab) => holds(EMPTY_LEVELS, lab, 'at-most-once'),
+  },
+  {
+    id: 'wildcards.empty-levels-surely',
+    promise: 'The same in at-least-once subscriptions.',
+    needs: [needs.atLeastOnce, needs.durableWildcards],
+    test: (lab) => holds(EMPTY_LEVELS, lab, 'at-least-once'),
   },
   {
     id: 'wildcards.later',

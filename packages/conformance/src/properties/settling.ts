@@ -94,7 +94,24 @@ export const settling: readonly Property[] = [
       await lab.interrupt(link);
       await lab.arrived('delivery after the loss', got.texts, 2);
       equal(new Set(got.texts).size, 1, 'different messages');
-      ensure(got.messages[1]?.redelivered !== false, 'the second delivery does not say that it is the first');
+    },
+  },
+  {
+    id: 'settle.redelivered',
+    promise:
+      '`redelivered`: the broker says that it may have sent the message before; it never says the contrary then.',
+    needs: [needs.atLeastOnce, needs.redelivery],
+    controls: ['cut'],
+    async test(lab) {
+      const link = await lab.connect();
+      const name = lab.name();
+      const got = await link.collect(name, durable(lab.word()), 'hold');
+      await link.publish(name, 'x', surely);
+      await lab.arrived('message', got.texts, 1);
+      ensure(got.messages[0]?.redelivered !== true, 'a first delivery says that it is none');
+      await lab.interrupt(link);
+      await lab.arrived('delivery after the loss', got.texts, 2);
+      ensure(got.messages[1]?.redelivered !== false, 'the second delivery says that it is the first');
     },
   },
   {

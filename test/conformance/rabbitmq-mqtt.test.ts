@@ -1,0 +1,27 @@
+import { mqtt } from '@commlib/transport-mqtt';
+import { afterAll, beforeAll } from 'vitest';
+import { describeOn, type RabbitmqBroker, startRabbitmq } from '../brokers/index.js';
+import { conforms } from './conforms.js';
+import { tcpBench } from './tcp-bench.js';
+
+describeOn('rabbitmq', () => {
+  let broker: RabbitmqBroker;
+  beforeAll(async () => {
+    broker = await startRabbitmq();
+  });
+  afterAll(() => broker?.stop('SIGKILL'));
+
+  conforms({
+    column: 'MQTT 3.1.1, RabbitMQ',
+    place: 4,
+    qualities: ['direct', 'faulty'],
+    capabilities: mqtt('mqtt://broker', { version: 4 }).capabilities,
+    brokerFaults: {
+      'names.literal': 'RabbitMQ turns the dots of an MQTT topic into slashes',
+    },
+    create: (quality) =>
+      tcpBench(broker.mqttUrl, quality, (url, { maxBuffered }) =>
+        mqtt(url, { version: 4, maxBuffered, backoff: { minMs: 20, maxMs: 200 } }),
+      ),
+  });
+});
