@@ -1,13 +1,16 @@
 /** What Redis can do, and why not what it cannot. */
 import type { Capabilities } from '@commlib/core';
 
+/** Why at-least-once subscriptions name one topic. */
+export const NO_DURABLE_WILDCARDS = 'a stream is one key: Redis has no consumer groups over many of them';
+
 export const REDIS_CAPABILITIES: Capabilities = {
   retained: { missing: 'Redis keeps no last message of a channel' },
   headers: ['at-least-once'],
   keys: { missing: 'neither channels nor streams have ordering keys' },
   expiry: { missing: 'Redis drops entries of a stream by its length, not by their age' },
   wildcards: 'native',
-  durableWildcards: { missing: 'a stream is one key: Redis has no consumer groups over many of them' },
+  durableWildcards: { missing: NO_DURABLE_WILDCARDS },
   groups: {
     missing: 'PUBLISH reaches every subscriber; groups are for at-least-once topics, which are streams',
   },

@@ -300,7 +300,8 @@ export class Connection {
       this.#corked = false;
       stream.uncork();
     };
-    if (this.#busy || this.#turn > FEW) immediate(flush);
+    // A read that begins to wait again is in no hurry: what its last one brought is answered first.
+    if (this.#busy || this.#turn > FEW || this.#options.role === 'reads') immediate(flush);
     else queueMicrotask(flush);
   }
 }

@@ -60,7 +60,14 @@ export function replyCode(error: unknown): string {
 
 /** The server is no longer the one that has the data: a new connection is needed. */
 export function isMisplaced(error: unknown): boolean {
+  // A deleted stream ends the reads that wait for it with the same word.
+  if (isMissingStream(error)) return false;
   return MISPLACED.has(replyCode(error));
+}
+
+/** The stream or its group was deleted, before or while a read waited. */
+export function isMissingStream(error: unknown): boolean {
+  return error instanceof Error && /^-?NOGROUP|key no longer exists/.test(error.message);
 }
 
 export function isUnknownCommand(error: unknown): boolean {

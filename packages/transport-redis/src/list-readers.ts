@@ -62,12 +62,14 @@ export class ListReaders {
     } else {
       let opening = this.#opening.get(at);
       if (opening === undefined) {
-        opening = this.#open(link, at, key);
-        this.#opening.set(at, opening);
+        const mine = this.#open(link, at, key).finally(() => {
+          if (this.#opening.get(at) === mine) this.#opening.delete(at);
+        });
+        opening = mine;
+        this.#opening.set(at, mine);
       }
       await opening;
       if (link !== this.#link) return;
-      this.#opening.delete(at);
       const opened = this.#places.get(at);
       opened?.keys.add(key);
       opened?.reader.changed();

@@ -20,17 +20,18 @@ import {
   UnsupportedError,
   within,
 } from '@commlib/core';
-import { REDIS_CAPABILITIES } from './capabilities.js';
+import { NO_DURABLE_WILDCARDS, REDIS_CAPABILITIES } from './capabilities.js';
 import { Channels } from './channels.js';
 import { commandError } from './errors.js';
 import { type InboxHost, inboxBase, ownInbox, RedisInbox } from './inbox.js';
 import { Link } from './link.js';
 import { ListReaders, type ListSource } from './list-readers.js';
-import { redisNames } from './names.js';
+import { readFilter, redisNames } from './names.js';
 import { type RedisConfig, type RedisOptions, resolveOptions } from './options.js';
 import { Publishing } from './publishing.js';
 import { Pusher } from './pusher.js';
 import { Services } from './services.js';
+import { Streams } from './streams.js';
 
 /** Part of the time of `close` that is left to what comes after the flushing. */
 const GOODBYE = 0.2;
@@ -60,6 +61,7 @@ class RedisTransport implements Transport {
   readonly #pusher: Pusher;
   readonly #publishing: Publishing;
   readonly #services: Services;
+  readonly #streams: Streams;
   readonly #inboxes = new Set<RedisInbox>();
   #link: Link | undefined;
   #onEvent: (event: TransportEvent) => void = () => {};
@@ -85,6 +87,9 @@ class RedisTransport implements Transport {
       giveBack: (list, elements) => this.#giveBack(list, elements),
       onRefused: (address, error) => this.#dropped(address, commandError(error, `reading ${address}`)),
     });
+    this.#streams = new Streams(config, (address, error) =>
+      this.#dropped(address, commandError(error, `reading ${address}`)),
+    );
   }
 
   get status(): TransportStatus {
@@ -107,7 +112,7 @@ class RedisTransport implements Transport {
   ): Promise<Intake> {
     this.#assertOpen();
     const { delivery, group, start } = options;
-    if (delivery === 'at-least-once') throw new UnsupportedError('at-least-once', 'not yet');
+    if (delivery === 'at-least-once') return this.#subscribeDurably(filter, options, onMessage);
     if (group !== undefined) throw new UnsupportedError('groups', 'PUBLISH reaches every subscriber');
     if (start !== undefined && start !== 'new')
       throw new UnsupportedError(
@@ -124,6 +129,18 @@ class RedisTransport implements Transport {
         return leave();
       },
     };
+  }
+
+  async #subscribeDurably(
+    filter: string,
+    { group, maxInFlight, start }: SubscribeOptions,
+    onMessage: (message: Inbound) => void,
+  ): Promise<Intake> {
+    if (group === undefined)
+      throw new UnsupportedError('at-least-once', 'the subscription must name its group');
+    const read = readFilter(filter);
+    if (!('channel' in read)) throw new UnsupportedError('at-least-once wildcards', NO_DURABLE_WILDCARDS);
+    return this.#streams.join({ address: read.channel, group, maxInFlight, start }, onMessage);
   }
 
   async openInbox(options: InboxOptions, onReply: (message: Inbound) => void): Promise<Inbox> {
@@ -200,6 +217,7 @@ class RedisTransport implements Transport {
       this.#pusher.attach(link);
       await Promise.all([
         this.#channels.restore(link),
+        this.#streams.restore(link),
         this.#services.readers.attach(link),
         ...[...this.#inboxes].map((inbox) => inbox.readers.attach(link)),
       ]);
@@ -225,6 +243,7 @@ class RedisTransport implements Transport {
   #detach(error: CommlibError): void {
     this.#link = undefined;
     this.#channels.detach();
+    this.#streams.detach();
     this.#pusher.detach(error);
     this.#publishing.detach(error);
     this.#services.readers.detach();
@@ -239,6 +258,7 @@ class RedisTransport implements Transport {
     if (event.type === 'status' && event.status.state === 'closed') {
       const error = this.#offline(event.status.error);
       this.#channels.fail(error);
+      this.#streams.fail(error);
       this.#publishing.fail(error);
       this.#detach(error);
     }
@@ -299,7 +319,11 @@ class RedisTransport implements Transport {
     }
     if (state === 'ready' && link) {
       // A read that is cut while it waits may take an element with it.
-      const reads = [this.#services.stop(), ...[...this.#inboxes].map((inbox) => inbox.close())];
+      const reads = [
+        this.#services.stop(),
+        this.#streams.stop(),
+        ...[...this.#inboxes].map((inbox) => inbox.close()),
+      ];
       await within(left() * (1 - GOODBYE), Promise.allSettled(reads));
       await within(left(), link.close(left()));
     }
