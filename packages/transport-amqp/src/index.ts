@@ -3,4 +3,6 @@
  *
  * @module
  */
-export {};
+export { amqp } from './amqp.js';
+export type { AmqpNativeOptions } from './native.js';
+export type { AmqpNames, AmqpOptions, AmqpTlsOptions } from './options.js';

@@ -1,0 +1,98 @@
+/** The channel of what the broker is to confirm: the outlet of the buffer of unconfirmed messages. */
+import { type CommlibError, NoReceiverError, type Outlet, randomHex } from '@commlib/core';
+import type { ConfirmChannel } from 'amqplib';
+import { refusal } from './errors.js';
+import type { Link } from './link.js';
+import type { Outgoing } from './sender.js';
+
+export class Confirming implements Outlet<Outgoing> {
+  readonly #channel: ConfirmChannel;
+  readonly #window: number;
+  /** So many go out one by one: one of them made the broker close the channel before. */
+  #cautious: number;
+  /** Sent and unconfirmed. */
+  readonly #open = new Set<(error?: CommlibError) => void>();
+  /** Messages the broker returned, whose confirmation is still to come. */
+  readonly #returned = new Set<string>();
+  #congested = false;
+  #drained: { promise: Promise<void>; resolve: () => void } | undefined;
+  #ids = 0;
+  readonly #prefix = randomHex();
+
+  /**
+   * @param cautious So many messages go out one at a time, to find the one that the broker objects to.
+   * @param onClosed With the broker's reason and the number of messages that may be meant.
+   */
+  static async open(
+    link: Link,
+    window: number,
+    cautious: number,
+    onClosed: (error: CommlibError, suspects: number) => void,
+  ): Promise<Confirming> {
+    const channel = await link.confirmChannel((error) => {
+      const reason = refusal(error, 'a published message');
+      const [only] = confirming.#open;
+      // Alone under way: it is the one.
+      if (confirming.#open.size === 1) only?.(reason);
+      onClosed(reason, confirming.#open.size + confirming.#cautious);
+    });
+    const confirming = new Confirming(channel, window, cautious);
+    return confirming;
+  }
+
+  private constructor(channel: ConfirmChannel, window: number, cautious: number) {
+    this.#channel = channel;
+    this.#window = window;
+    this.#cautious = cautious;
+    channel.on('return', (message) => this.#returned.add(String(message.properties.messageId)));
+    channel.on('drain', () => {
+      this.#congested = false;
+      this.#drained?.resolve();
+      this.#drained = undefined;
+    });
+  }
+
+  get window(): number {
+    return this.#cautious > 0 ? 1 : this.#window;
+  }
+
+  get congested(): boolean {
+    return this.#congested;
+  }
+
+  drained(): Promise<void> {
+    if (this.#drained === undefined) {
+      let resolve = () => {};
+      const promise = new Promise<void>((done) => {
+        resolve = done;
+      });
+      this.#drained = { promise, resolve };
+    }
+    return this.#drained.promise;
+  }
+
+  send(message: Outgoing, confirm: (error?: CommlibError) => void): void {
+    const { exchange, routingKey, content } = message;
+    const id = message.properties.mandatory ? `${this.#prefix}-${++this.#ids}` : undefined;
+    const properties = id === undefined ? message.properties : { ...message.properties, messageId: id };
+    const done = (error?: CommlibError) => {
+      if (!this.#open.delete(done)) return;
+      if (this.#cautious > 0) this.#cautious--;
+      confirm(error);
+    };
+    this.#open.add(done);
+    try {
+      this.#congested = !this.#channel.publish(exchange, routingKey, content, properties, (error) => {
+        if (id !== undefined && this.#returned.delete(id)) done(new NoReceiverError(routingKey));
+        else if (error === null || error === undefined) done();
+        else if (error instanceof Error && error.message === 'message nacked')
+          done(refusal(error, `a message to ${routingKey}`));
+        // The channel closed: whoever closed it says what becomes of its messages.
+      });
+    } catch (error) {
+      // Not sent at all, and never will be: headers that AMQP cannot carry. A channel that is closed is seen to elsewhere.
+      if (!(error instanceof Error && error.name === 'IllegalOperationError'))
+        queueMicrotask(() => done(refusal(error, `a message to ${routingKey}`)));
+    }
+  }
+}
