@@ -3,4 +3,14 @@
  *
  * @module
  */
-export {};
+export { kafka } from './kafka.js';
+export type { KafkaNativeOptions } from './native.js';
+export type {
+  KafkaCodec,
+  KafkaCompression,
+  KafkaOptions,
+  KafkaSaslMechanism,
+  KafkaSaslOptions,
+  KafkaTlsOptions,
+  KafkaTopicOptions,
+} from './options.js';
