@@ -17,6 +17,8 @@ function scenario(stage: StageKind, signal: LossScenario['signal']): LossScenari
 export const lossless: readonly LossScenario[] = [
   scenario(stages.mosquitto, 'SIGTERM'),
   scenario(stages.rabbitmqMqtt, 'SIGKILL'),
+  scenario(stages.redisAlways, 'SIGKILL'),
+  scenario(stages.redisEverysec, 'SIGKILL'),
 ];
 
 /** Here the broker is known to lose: how much is measured, and printed. */

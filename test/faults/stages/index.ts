@@ -1,5 +1,6 @@
 /** Every broker that fault tests are played on. */
 import { mosquitto, mosquittoShared, rabbitmqMqtt } from './mqtt.js';
+import { redisAlways, redisEverysec } from './redis.js';
 import type { StageKind } from './stage.js';
 
 export type { Side, Stage, StageKind, StageTransport } from './stage.js';
@@ -8,7 +9,9 @@ export const stages = {
   mosquitto,
   mosquittoShared,
   rabbitmqMqtt,
+  redisAlways,
+  redisEverysec,
 } as const satisfies Record<string, StageKind>;
 
 /** One for each transport: what is shown once per transport is shown on these. */
-export const oneOfEach: readonly StageKind[] = [stages.mosquitto];
+export const oneOfEach: readonly StageKind[] = [stages.mosquitto, stages.redisEverysec];
