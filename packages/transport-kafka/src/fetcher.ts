@@ -109,8 +109,9 @@ export class Fetcher {
   #readable(node: number): Cursor[] {
     const readable: Cursor[] = [];
     for (const cursor of this.#cursors) {
-      if (!cursor.paused && this.#topics.known(cursor.topic)?.[cursor.partition] === node)
-        readable.push(cursor);
+      const leader = this.#topics.known(cursor.topic)?.[cursor.partition];
+      if (leader === undefined) void this.#find(cursor.topic);
+      else if (leader === node && !cursor.paused) readable.push(cursor);
     }
     return readable;
   }

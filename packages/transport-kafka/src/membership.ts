@@ -105,8 +105,7 @@ export class Membership {
     const leads = joined.leaderId === memberId;
     const partitionsOf = async (topic: string) => {
       // Asked anew: others may want what was made a moment ago, or changed.
-      ground.topics.forget(topic);
-      return (await ground.topics.find(topic))?.length ?? 0;
+      return (await ground.topics.refresh(topic))?.length ?? 0;
     };
     const groupAssignment = leads ? await assign(joined.members, partitionsOf) : [];
     const synced = await coordinator.syncGroup({

@@ -65,6 +65,13 @@ export class Topics {
     return asked;
   }
 
+  /** The partitions as they are now: somebody may have added some. */
+  async refresh(topic: string): Promise<Leaders | undefined> {
+    const leaders = await this.#ask(topic, false);
+    if (!leaders) this.#known.delete(topic);
+    return leaders;
+  }
+
   /** Its leaders changed, or it was deleted. */
   forget(topic: string): void {
     this.#known.delete(topic);
