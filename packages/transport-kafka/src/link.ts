@@ -193,9 +193,13 @@ export class Link {
     socket.on('error', (error) => {
       failure = error;
     });
+    let byPeer = false;
+    socket.on('end', () => {
+      byPeer = !socket.writableEnded;
+    });
     socket.on('close', () => {
       this.#sockets.delete(socket);
-      if (!this.alive || !this.#ready) return;
+      if (!this.alive || !this.#ready || (!byPeer && failure === undefined)) return;
       if (failure === undefined && performance.now() - heard > IDLE_MS) return;
       this.#end(linkError(failure ?? new Error('closed'), this.#config.target, true));
     });
