@@ -25,8 +25,18 @@ export function equal(actual: unknown, expected: unknown, what: string): void {
     throw new PropertyError(`${what}: got ${show(actual)}, not ${show(expected)}`, actual, expected);
 }
 
+/** A promise that somebody may not come to wait for, when the property fails before: that is no accident of the process. */
+export function quiet<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
+}
+
 /** Resolves with the error, which has this code. */
-export async function rejects(promise: Promise<unknown>, code: string, what: string): Promise<CommlibError> {
+export function rejects(promise: Promise<unknown>, code: string, what: string): Promise<CommlibError> {
+  return quiet(rejection(promise, code, what));
+}
+
+async function rejection(promise: Promise<unknown>, code: string, what: string): Promise<CommlibError> {
   let value: unknown;
   try {
     value = await promise;

@@ -11,4 +11,5 @@ export {
   type Outcome,
   type Result,
 } from './describe-transport.js';
+export { propertyIds } from './properties/index.js';
 export type { Runner, RunnerOptions } from './runner.js';

@@ -16,7 +16,7 @@ import {
   within,
 } from '@commlib/core';
 import type { TestBench, TransportRequest } from './bench.js';
-import { ensure, until } from './check.js';
+import { ensure, quiet, until } from './check.js';
 
 const CLOSE_MS = 3_000;
 
@@ -58,15 +58,17 @@ export class Link {
   }
 
   connect(options: Partial<ConnectOptions> = {}): Promise<void> {
-    return this.transport.connect({
-      timeoutMs: 20_000,
-      failFast: false,
-      ...options,
-      onEvent: (event) => {
-        this.events.push(event);
-        options.onEvent?.(event);
-      },
-    });
+    return quiet(
+      this.transport.connect({
+        timeoutMs: 20_000,
+        failFast: false,
+        ...options,
+        onEvent: (event) => {
+          this.events.push(event);
+          options.onEvent?.(event);
+        },
+      }),
+    );
   }
 
   /** The states it went through. */
@@ -84,7 +86,7 @@ export class Link {
 
   publish(name: string, content: string | Uint8Array, options?: SendOptions): Promise<void> {
     const payload = typeof content === 'string' ? bytes(content) : content;
-    return this.transport.publish(this.address(name), payload, options);
+    return quiet(this.transport.publish(this.address(name), payload, options));
   }
 
   async subscribe(
@@ -121,7 +123,7 @@ export class Link {
   }
 
   close(deadlineMs = CLOSE_MS): Promise<void> {
-    return this.transport.close({ deadlineMs });
+    return quiet(this.transport.close({ deadlineMs }));
   }
 }
 

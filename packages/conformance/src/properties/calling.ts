@@ -1,5 +1,5 @@
 import { anything, type Inbound, rpc, ServiceError, topic } from '@commlib/core';
-import { ensure, equal, rejects } from '../check.js';
+import { ensure, equal, quiet, rejects } from '../check.js';
 import { bytes, type Lab, lossy, numbers } from '../lab.js';
 import * as needs from '../needs.js';
 import type { Property } from '../property.js';
@@ -67,10 +67,12 @@ export const calling: readonly Property[] = [
       const client = caller.client(contract, { timeoutMs: lab.patienceMs });
       const order: unknown[] = [];
       const calls = numbers(10).map((text) =>
-        client.call(text).then((answer) => {
-          order.push(answer);
-          return answer;
-        }),
+        quiet(
+          client.call(text).then((answer) => {
+            order.push(answer);
+            return answer;
+          }),
+        ),
       );
       await lab.until('ten requests', () => waiting.length === 10);
       for (const answer of waiting.reverse()) answer();

@@ -27,3 +27,6 @@ export const properties: readonly Property[] = [
   ...losing,
   ...closing,
 ];
+
+/** The ids of all properties, in the order of the report. */
+export const propertyIds: readonly string[] = properties.map(({ id }) => id);

@@ -1,5 +1,5 @@
 import { anything, rpc } from '@commlib/core';
-import { ensure, equal, rejects } from '../check.js';
+import { ensure, equal, quiet, rejects } from '../check.js';
 import { type Lab, numbers } from '../lab.js';
 import * as needs from '../needs.js';
 import type { Property } from '../property.js';
@@ -93,7 +93,7 @@ export const serving: readonly Property[] = [
         });
       });
       const client = caller.client(contract, { timeoutMs: lab.patienceMs });
-      const first = client.call('first');
+      const first = quiet(client.call('first'));
       await lab.until('the request', () => asked.length === 1);
       const closing = service.close();
       answer();
