@@ -8,7 +8,7 @@ const engineTimeoutMs = 5_000;
 
 /**
  * Whether Docker answers and has the image, pulling it if need be. Bounded: 5 s for the engine, `COMMLIB_PULL_TIMEOUT_MS`
- * (default 60 000) for the pull. `COMMLIB_DOCKER=0` leaves Docker out.
+ * (default 60 000; 0: nothing is pulled) for the pull. `COMMLIB_DOCKER=0` leaves Docker out.
  */
 export async function imageAvailable(image: string): Promise<Availability> {
   if (process.env.COMMLIB_DOCKER === '0')
@@ -18,10 +18,15 @@ export async function imageAvailable(image: string): Promise<Availability> {
     const client = await within(engineTimeoutMs, 'Docker does not answer', getContainerRuntimeClient());
     const name = ImageName.fromString(image);
     if (!(await within(engineTimeoutMs, 'Docker does not answer', client.image.exists(name)))) {
+      if (pullTimeoutMs === 0) throw new Error('it is not there, and nothing is to be pulled');
       await within(pullTimeoutMs, `not pulled within ${pullTimeoutMs} ms`, client.image.pull(name));
     }
     // Without its helper Ryuk, an image of its own, Testcontainers starts nothing.
-    await within(pullTimeoutMs, `Ryuk not started within ${pullTimeoutMs} ms`, getReaper(client));
+    await within(
+      Math.max(pullTimeoutMs, engineTimeoutMs),
+      'Ryuk, the helper of Testcontainers, was not started in time',
+      getReaper(client),
+    );
     return { available: true };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
