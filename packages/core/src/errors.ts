@@ -185,12 +185,15 @@ export class EncodeError extends CommlibError {
   }
 }
 
-/** A request that was not executed on purpose: kept by the broker, or executed before. */
+/** A request that was not executed on purpose: kept by the broker, executed before, or its caller no longer waits. */
 export class RefusedRequestError extends CommlibError {
   override readonly name: string = 'RefusedRequestError';
-  declare readonly code: 'RETAINED_REQUEST' | 'REPEATED_REQUEST' | 'NO_REPLY_ADDRESS';
+  declare readonly code: 'RETAINED_REQUEST' | 'REPEATED_REQUEST' | 'EXPIRED_REQUEST' | 'NO_REPLY_ADDRESS';
 
-  constructor(code: 'RETAINED_REQUEST' | 'REPEATED_REQUEST' | 'NO_REPLY_ADDRESS', message: string) {
+  constructor(
+    code: 'RETAINED_REQUEST' | 'REPEATED_REQUEST' | 'EXPIRED_REQUEST' | 'NO_REPLY_ADDRESS',
+    message: string,
+  ) {
     super(code, message);
   }
 }

@@ -243,4 +243,12 @@ export interface Transport {
    * Rejects with {@link NotConnectedError} while offline: an answer is never kept for later.
    */
   respond(request: Inbound, target: ReplyTarget, payload: Uint8Array): Promise<void>;
+
+  /**
+   * The broker's clock, in milliseconds since 1970. Present where requests wait at the broker until somebody serves them,
+   * longer than their callers do if need be: core then writes into the envelope until when the caller waits
+   * (`header.expires`, which Python peers ignore), and a service does not execute the request after that.
+   * The broker's clock, because those of two machines may differ.
+   */
+  brokerNow?(): number;
 }

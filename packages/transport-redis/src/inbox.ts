@@ -20,7 +20,7 @@ const MOST_AT_ONCE = 128;
 const NEWLINE = 10;
 
 /** The address of one call: the inbox's list, and the number of the call. */
-const OURS = /^(.*rpc-[0-9a-f]{32}\}?)~(\d{1,15})$/s;
+const OURS = /^(.*rpc-[0-9a-f]{32}\}?\/all)\/(\d{1,15})$/s;
 
 /** Where a service of ours sends its answer, and what it writes in front of it. */
 export function ownInbox(replyTo: string): { readonly list: string; readonly head: string } | undefined {
@@ -28,9 +28,9 @@ export function ownInbox(replyTo: string): { readonly list: string; readonly hea
   return match?.[1] === undefined ? undefined : { list: match[1], head: `${match[2]}\n` };
 }
 
-/** Where the answers go: `rpc-<32 hex digits>`, below the prefix if there is one. On a cluster all of it in one slot. */
+/** Where the answers go: `rpc-<32 hex digits>/all`, below the prefix if there is one. On a cluster all of it in one slot. */
 export function inboxBase(prefix: string | undefined, cluster: boolean): string {
-  const own = cluster ? `{rpc-${randomHex()}}` : `rpc-${randomHex()}`;
+  const own = cluster ? `{rpc-${randomHex()}}/all` : `rpc-${randomHex()}/all`;
   if (prefix === undefined || prefix === '') return own;
   return `${prefix.replace(/[./]+$/, '')}/${own}`;
 }
@@ -77,7 +77,7 @@ export class RedisInbox implements Inbox, ListSource {
 
   claim(): { readonly replyTo: string; readonly correlationId: string } {
     const correlationId = String(++this.#calls);
-    return { replyTo: `${this.base}~${correlationId}`, correlationId };
+    return { replyTo: `${this.base}/${correlationId}`, correlationId };
   }
 
   send(address: string, payload: Uint8Array, target: ReplyTarget): Promise<void> {
@@ -141,7 +141,7 @@ export class RedisInbox implements Inbox, ListSource {
     for (const element of elements) {
       const end = element.indexOf(NEWLINE);
       if (end < 0 || end > 15) continue; // Nothing of ours.
-      const replyTo = `${list}~${element.toString('latin1', 0, end)}`;
+      const replyTo = `${list}/${element.toString('latin1', 0, end)}`;
       const call = this.#pending.get(replyTo);
       if (call?.service !== undefined) this.#learn(call.service, true);
       this.#watched.delete(replyTo);

@@ -5,10 +5,12 @@
 import { CommlibError, ConnectionError } from '@commlib/core';
 import { Command } from 'ioredis';
 import { Connection, type Role } from './connection.js';
-import { commandError, replyCode } from './errors.js';
+import { connectionError, replyCode } from './errors.js';
 import { type Endpoint, endpoint, type RedisConfig } from './options.js';
 
 const SLOTS = 16_384;
+/** How often the server is asked for its time. */
+const CLOCK_MS = 60_000;
 
 export class Link {
   readonly #config: RedisConfig;
@@ -21,6 +23,9 @@ export class Link {
   #first: Connection | undefined;
   #end: CommlibError | undefined;
   #ready = false;
+  /** What to add to this process's own clock. */
+  #clock: number | undefined;
+  #clockTimer: ReturnType<typeof setInterval> | undefined;
 
   /** Opens the connections for commands. `onEnd` is called once, when a link that was {@link Link.accept}ed is no more. */
   static async open(
@@ -37,9 +42,12 @@ export class Link {
       if (config.cluster) await link.#openCluster(config.cluster.endpoints);
       else link.#first = await link.#connect('commands');
       if (config.sentinel) await link.#requireMaster();
+      await link.#setClock();
+      link.throwIfEnded();
+      link.#clockTimer = setInterval(() => void link.#setClock(), CLOCK_MS);
       return link;
     } catch (error) {
-      const known = CommlibError.is(error) ? error : commandError(error, config.target);
+      const known = CommlibError.is(error) ? error : connectionError(error, config.target, false);
       link.abandon(known);
       throw known;
     } finally {
@@ -58,6 +66,21 @@ export class Link {
 
   throwIfEnded(): void {
     if (this.#end) throw this.#end;
+  }
+
+  /** The server's clock, as far as it may be asked; else this machine's. */
+  now(): number {
+    return this.#clock === undefined ? Date.now() : performance.now() + this.#clock;
+  }
+
+  async #setClock(): Promise<void> {
+    const begun = performance.now();
+    const time = await this.commands()
+      .call('time')
+      .catch(() => undefined); // Not allowed.
+    if (!Array.isArray(time)) return;
+    const ms = Number(time[0]) * 1_000 + Number(time[1]) / 1_000;
+    if (Number.isFinite(ms)) this.#clock = ms - (begun + performance.now()) / 2;
   }
 
   /** From now on its end is told. */
@@ -96,6 +119,7 @@ export class Link {
 
   async close(deadlineMs: number): Promise<void> {
     this.#ready = false;
+    clearInterval(this.#clockTimer);
     this.#end ??= new ConnectionError('CONNECTION_LOST', `${this.#config.target}: the connection was closed`);
     await Promise.all([...this.#connections].map((one) => one.close(deadlineMs)));
   }
@@ -103,6 +127,7 @@ export class Link {
   abandon(error: CommlibError): void {
     if (this.#end) return;
     this.#end = error;
+    clearInterval(this.#clockTimer);
     this.#signal.abort(error);
     for (const one of this.#connections) one.abandon(error);
     if (this.#ready) this.#onEnd(this, error);

@@ -200,6 +200,10 @@ class RedisTransport implements Transport {
     return this.#pusher.push(own.list, Buffer.concat([Buffer.from(own.head), payload]), replyExpiryMs);
   }
 
+  brokerNow(): number {
+    return this.#link?.now() ?? Date.now();
+  }
+
   close({ deadlineMs }: { readonly deadlineMs: number }): Promise<void> {
     this.#closing ??= this.#close(performance.now() + deadlineMs);
     return this.#closing;

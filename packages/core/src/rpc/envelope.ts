@@ -40,8 +40,17 @@ export class EnvelopeWriter {
     this.#tail = `,"content_type":"json","encoding":"utf8","agent":${JSON.stringify(options.agent)}`;
   }
 
-  /** A request, or with an empty `replyTo` an answer. `correlationId` is written when given (the key exists from 0.13.2 on). */
-  write(data: unknown, replyTo: string, correlationId?: string, error?: WireError): Uint8Array {
+  /**
+   * A request, or with an empty `replyTo` an answer. `correlationId` is written when given (the key exists from 0.13.2 on);
+   * `expires` too, in milliseconds since 1970: ours, which Python peers ignore.
+   */
+  write(
+    data: unknown,
+    replyTo: string,
+    correlationId?: string,
+    error?: WireError,
+    expires?: number,
+  ): Uint8Array {
     const now = Date.now();
     const stringify = this.#stringify;
     if (stringify === undefined) {
@@ -52,6 +61,7 @@ export class EnvelopeWriter {
         content_type: 'json',
         encoding: 'utf8',
         agent: this.#options.agent,
+        ...(expires === undefined ? {} : { expires }),
         ...(error === undefined ? {} : { error }),
       };
       return this.#codec.encode({ header, data });
@@ -59,9 +69,10 @@ export class EnvelopeWriter {
     // Nanoseconds exceed 2^53: written as text, the milliseconds with six zeros.
     const timestamp = this.#options.timestamps === 'ns' ? `${now}000000` : String(now);
     const correlation = correlationId === undefined ? '' : `,"correlation_id":${stringify(correlationId)}`;
+    const end = expires === undefined ? '' : `,"expires":${expires}`;
     const failure = error === undefined ? '' : `,"error":${stringify(error)}`;
     return encodeUtf8(
-      `{"header":{"reply_to":${stringify(replyTo)}${correlation},"timestamp":${timestamp}${this.#tail}${failure}},"data":${stringify(data)}}`,
+      `{"header":{"reply_to":${stringify(replyTo)}${correlation},"timestamp":${timestamp}${this.#tail}${end}${failure}},"data":${stringify(data)}}`,
     );
   }
 }

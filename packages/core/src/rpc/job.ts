@@ -29,6 +29,7 @@ export class JobReader {
     if (target === undefined) {
       throw new RefusedRequestError('NO_REPLY_ADDRESS', 'a request without a reply address was not executed');
     }
+    this.#refuseExpired(envelope);
     // What cannot be answered is not executed: its sender could never know.
     this.#host.transport.names.checkReply?.(target.replyTo);
     const identity = this.#identity(inbound, target);
@@ -36,6 +37,18 @@ export class JobReader {
       throw new RefusedRequestError('REPEATED_REQUEST', 'a request that came before was not executed again');
     }
     return { inbound, envelope, target, outcome: 'ack' };
+  }
+
+  /** A broker may have kept it until long after its caller gave up. */
+  #refuseExpired({ header: { expires } }: Envelope): void {
+    if (typeof expires !== 'number') return;
+    const now = this.#host.transport.brokerNow?.();
+    if (now === undefined || now <= expires) return;
+    const lateMs = Math.round(now - expires);
+    throw new RefusedRequestError(
+      'EXPIRED_REQUEST',
+      `a request whose caller stopped waiting ${lateMs} ms ago was not executed`,
+    );
   }
 
   /**

@@ -116,7 +116,9 @@ export class ReplyBox {
       };
       try {
         const inEnvelope = host.transport.capabilities.correlation === 'envelope' ? id : undefined;
-        const payload = host.envelopes.write(call.data, target.replyTo, inEnvelope);
+        const now = host.transport.brokerNow?.();
+        const expires = now === undefined || !Number.isFinite(leftMs) ? undefined : Math.ceil(now + leftMs);
+        const payload = host.envelopes.write(call.data, target.replyTo, inEnvelope, undefined, expires);
         this.#pending.set(id, pending);
         pending.deadline = host.deadlines.after(leftMs, () =>
           give(new TimeoutError(`no answer from ${call.address}`, call.timeoutMs)),

@@ -212,6 +212,31 @@ describe('a service', () => {
     expect(problems()).toEqual(['REPEATED_REQUEST']);
   });
 
+  test('where requests wait at the broker, one whose caller no longer waits is not executed; by the broker’s clock', async () => {
+    let now = 5_000_000;
+    const node = await start({ transport: Object.assign(memory(), { brokerNow: () => now }) });
+    const executed: unknown[] = [];
+    const headers: unknown[] = [];
+    await node.serve(echo, ({ n }, { header }) => {
+      executed.push(n);
+      headers.push(header.expires);
+      return { n };
+    });
+    const inbox = await node.transport.openInbox({}, () => {});
+    const writer = new EnvelopeWriter(json(), { timestamps: 'ms', agent: 'x' });
+    const send = (n: number, expires?: number) =>
+      inbox.send('srv/echo', writer.write({ n }, 'box', undefined, undefined, expires), inbox.claim());
+    await send(1, 4_999_999);
+    await send(2, 5_000_000);
+    await send(3);
+    expect(await node.client(echo).call({ n: 4 }, { timeoutMs: 700 })).toEqual({ n: 4 });
+    now += 1;
+    await send(5, 5_000_000);
+    await expect.poll(() => problems()).toEqual(['EXPIRED_REQUEST', 'EXPIRED_REQUEST']);
+    expect(executed).toEqual([2, 3, 4]);
+    expect(headers[2]).toBe(5_000_700);
+  });
+
   test('runs at most `concurrency` at once and answers OVERLOADED beyond its queue', async () => {
     const node = await start();
     let release = () => {};
