@@ -6,6 +6,7 @@
 export { kafka } from './kafka.js';
 export type { KafkaNativeOptions } from './native.js';
 export type {
+  KafkaAddress,
   KafkaCodec,
   KafkaCompression,
   KafkaOptions,

@@ -169,20 +169,20 @@ export class Link {
   }
 
   #socket(host: string, port: number, onConnect: () => void): Socket {
-    const { tls } = this.#config;
+    const { tls, route } = this.#config;
+    const there = route({ host, port });
     const { servername = nameOf(host), ca, ...rest } = tls ?? {};
     const socket = tls
       ? connectTls(
           {
-            host,
-            port,
+            ...there,
             ...(servername === undefined ? {} : { servername }),
             ...(ca === undefined ? {} : { ca: toMutable(ca) }),
             ...defined(rest),
           },
           onConnect,
         )
-      : connectTcp({ host, port }, onConnect);
+      : connectTcp({ ...there }, onConnect);
     socket.setNoDelay(true);
     socket.setKeepAlive(true, IDLE_MS);
     let heard = performance.now();

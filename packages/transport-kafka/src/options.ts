@@ -38,6 +38,12 @@ export interface KafkaTopicOptions {
   readonly config?: Readonly<Record<string, string>> | undefined;
 }
 
+/** Where a broker listens. */
+export interface KafkaAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** A codec as kafkajs takes it: a function that makes one. See `CompressionCodecs` of kafkajs. */
 export type KafkaCodec = () => unknown;
 
@@ -52,6 +58,11 @@ export interface KafkaOptions {
   readonly sasl?: KafkaSaslOptions | undefined;
   /** TLS with these options, or with the system's authorities (`true`). Default: by the URL, `false` for a list of brokers. */
   readonly tls?: KafkaTlsOptions | boolean | undefined;
+  /**
+   * Where a broker is really reached, given the host and port it tells of itself: for brokers behind a tunnel or a port
+   * mapping they know nothing of. TLS still checks the name the broker told. Default: there.
+   */
+  readonly route?: ((broker: KafkaAddress) => KafkaAddress) | undefined;
   readonly topics?: KafkaTopicOptions | undefined;
   /** Acknowledgement an at-most-once message asks of the leader: 0 none, 1 the leader wrote it. Default 1. */
   readonly acks?: 0 | 1 | undefined;
@@ -97,6 +108,7 @@ export interface KafkaConfig {
   readonly sasl: Required<KafkaSaslOptions> | undefined;
   /** Undefined: no TLS. */
   readonly tls: KafkaTlsOptions | undefined;
+  readonly route: (broker: KafkaAddress) => KafkaAddress;
   readonly create: boolean;
   readonly partitions: number;
   readonly replicationFactor: number;
@@ -141,6 +153,7 @@ export function resolveOptions(where: string | readonly string[], options: Kafka
     clientId: options.clientId ?? `commlib-${randomHex()}`,
     sasl: saslOf(place, options.sasl),
     tls: secure ? (typeof options.tls === 'object' ? options.tls : {}) : undefined,
+    route: options.route ?? ((broker) => broker),
     create: topics.create ?? true,
     partitions: positive(topics.partitions ?? 1, 'topics.partitions'),
     replicationFactor: replication === -1 ? -1 : positive(replication, 'topics.replicationFactor'),
