@@ -27,7 +27,10 @@ export type Delivery = 'at-most-once' | 'at-least-once';
 /** What becomes of a received message: done, deliver it again now or later, or never again. */
 export type Settlement = 'ack' | 'nack' | 'reject' | { readonly retryInMs: number };
 
-/** From where a new subscription reads: what comes from now on, everything kept, or a transport's own position. */
+/**
+ * From where a new subscription reads: what comes from now on, everything kept, or from a message on whose position is given
+ * (`Inbound.position`, the transport's own), that one included.
+ */
 export type Start = 'new' | 'earliest' | { readonly position: string };
 
 /**

@@ -1,4 +1,4 @@
-import { anything, type Delivery, literal, type NameInput, toName, topic } from '@commlib/core';
+import { anything, type Delivery, type Inbound, literal, type NameInput, toName, topic } from '@commlib/core';
 import { equal, refuses } from '../check.js';
 import { bytes, type Lab, textOf } from '../lab.js';
 import * as needs from '../needs.js';
@@ -173,12 +173,20 @@ export const naming: readonly Property[] = [
   },
   {
     id: 'names.reply',
-    promise: 'The reply addresses of an own inbox can be answered to: `checkReply` takes them.',
+    promise: '`checkReply` takes the reply addresses of requests as they arrive: they can be answered to.',
     async test(lab) {
       const { transport } = await lab.connect();
+      const address = transport.names.address(toName(lab.name()));
+      const requests: Inbound[] = [];
+      await transport.serve(address, { maxInFlight: 10 }, (request) => {
+        requests.push(request);
+        request.settle?.('ack');
+      });
       const inbox = await transport.openInbox({}, () => {});
-      transport.names.checkReply?.(inbox.claim().replyTo);
-      await inbox.close();
+      const target = inbox.claim();
+      await inbox.send(address, bytes('{}'), target);
+      await lab.arrived('request', requests, 1);
+      transport.names.checkReply?.(requests[0]?.replyTo ?? target.replyTo);
     },
   },
   {

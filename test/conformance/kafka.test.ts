@@ -1,0 +1,34 @@
+import { kafka } from '@commlib/transport-kafka';
+import { afterAll, beforeAll } from 'vitest';
+import { describeOn, type KafkaBroker, startKafka } from '../brokers/index.js';
+import { conforms } from './conforms.js';
+import { tcpBench } from './tcp-bench.js';
+
+describeOn('kafka', () => {
+  let broker: KafkaBroker;
+  beforeAll(async () => {
+    // As it comes, a Kafka takes no message of 1 MiB: its limit is that size with what is around it.
+    broker = await startKafka({ properties: { 'message.max.bytes': 2_097_152 } });
+  });
+  afterAll(() => broker?.stop('SIGKILL'));
+
+  conforms({
+    column: 'Kafka',
+    place: 7,
+    qualities: ['direct', 'faulty'],
+    timeoutMs: 60_000,
+    capabilities: kafka('kafka://broker').capabilities,
+    create: (quality) =>
+      tcpBench(broker.url, quality, (url, { maxBuffered }) => {
+        const { hostname: host, port } = new URL(url);
+        return kafka(url, {
+          maxBuffered,
+          backoff: { minMs: 20, maxMs: 200 },
+          // A broker tells its clients where to go, and knows nothing of the proxy.
+          route: () => ({ host, port: Number(port) }),
+          // The least that a broker allows, so that a member that is gone is missed soon.
+          sessionTimeoutMs: 6_000,
+        });
+      }),
+  });
+});
