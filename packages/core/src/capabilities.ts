@@ -57,6 +57,11 @@ export interface Capabilities {
    */
   readonly correlation: 'address' | 'metadata' | 'envelope';
   /**
+   * Requests and answers may be the data itself, without an envelope, since reply address and correlation travel as metadata
+   * (commlib-py up to 0.13.1 on AMQP). Services then answer in kind, and clients may ask for it. Absent: they may not.
+   */
+  readonly rawBodies?: Capability | undefined;
+  /**
    * What a commlib-py client of this protocol gets when a handler fails, since its envelope has no error field:
    * `null` data (which its MQTT client ignores, so that it times out as with a Python service) or an empty object.
    */

@@ -21,6 +21,7 @@ export function capabilitiesOf(names: AmqpNames): Capabilities {
     serveModes: names === 'mqtt' ? ['all', 'compete'] : ['exclusive', 'compete'],
     exactFilters: true,
     correlation: names === 'mqtt' ? 'address' : 'metadata',
+    rawBodies: names === 'mqtt' ? { missing: 'MQTT endpoints find the reply address in the envelope' } : true,
     failureData: names === 'mqtt' ? null : 'empty',
   };
 }

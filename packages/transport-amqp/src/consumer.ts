@@ -34,6 +34,7 @@ export interface ConsumerOptions {
 
 export class Consumer implements Standing {
   readonly #options: ConsumerOptions;
+  #link: Link | undefined;
   #channel: Channel | undefined;
   #acknowledger: Acknowledger | undefined;
   #tag: string | undefined;
@@ -61,6 +62,7 @@ export class Consumer implements Standing {
       });
       channel.once('close', stopWatching);
       this.#channel = channel;
+      this.#link = link;
       this.#acknowledger = prefetch === 0 ? undefined : new Acknowledger(channel);
       if (prefetch > 0) await channel.prefetch(Math.min(65_535, prefetch));
       const consumed = await channel.consume(
@@ -93,7 +95,7 @@ export class Consumer implements Standing {
       }
       if (this.#unsettled > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
       this.#acknowledger?.flush();
-      if (this.#channel === channel) await channel.close();
+      if (this.#channel === channel) await this.#link?.closeChannel(channel);
     } catch {
       // The link ended meanwhile: the broker has it all back.
     }
@@ -148,7 +150,7 @@ export class Consumer implements Standing {
     if (channel !== this.#channel || this.#closed) return;
     this.#options.onTrouble(error);
     this.#discard();
-    channel.close().catch(() => {});
+    void link.closeChannel(channel);
     this.#reopen(link, REOPEN_MS.min);
   }
 

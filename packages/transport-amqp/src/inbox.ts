@@ -52,6 +52,7 @@ export class AmqpInbox implements Inbox, Standing {
   readonly #base: string;
   readonly #mqtt: boolean;
   readonly #sent = new Map<string, Sent>();
+  #link: Link | undefined;
   #channel: Channel | undefined;
   #fence: ReturnType<typeof setTimeout> | undefined;
   #calls = 0;
@@ -81,6 +82,7 @@ export class AmqpInbox implements Inbox, Standing {
       };
       await channel.consume(queue, onReply, { noAck: true });
       this.#channel = channel;
+      this.#link = link;
       const stop = link.onEnd((error) => {
         if (this.#channel === channel) this.#channel = undefined;
         this.#fail(error);
@@ -126,11 +128,7 @@ export class AmqpInbox implements Inbox, Standing {
     for (const id of [...this.#sent.keys()]) this.#taken(id);
     const channel = this.#channel;
     this.#channel = undefined;
-    try {
-      await channel?.close();
-    } catch {
-      // The link ended, and the inbox with it.
-    }
+    if (channel) await this.#link?.closeChannel(channel);
   }
 
   async #declare(channel: Channel): Promise<string> {

@@ -128,11 +128,20 @@ export class Link {
     if (!this.alive) return;
     const timer = setTimeout(() => this.#socket.abort(), deadlineMs);
     try {
-      await this.#model.close();
+      await this.#orEnd(this.#model.close());
     } catch {
       // It ended on its own meanwhile.
     } finally {
       clearTimeout(timer);
+    }
+  }
+
+  /** Ends a channel in good order: what was sent on it before has reached the broker then. */
+  async closeChannel(channel: Channel): Promise<void> {
+    try {
+      await this.#orEnd(channel.close());
+    } catch {
+      // It ended on its own meanwhile.
     }
   }
 
@@ -141,6 +150,14 @@ export class Link {
     if (!this.alive) return;
     this.#ended(error);
     this.#socket.abort();
+  }
+
+  /** amqplib leaves who closes something waiting when the connection ends meanwhile. */
+  #orEnd(work: Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const stop = this.onEnd(() => resolve());
+      work.then(resolve, reject).finally(stop);
+    });
   }
 
   #watch<C extends Channel>(channel: C, onClosed: (error: unknown) => void): C {

@@ -78,3 +78,13 @@ export function requireService(transport: Transport, options: Pick<ServeOptions,
     );
   }
 }
+
+/** Throws for a client the transport cannot carry. */
+export function requireBody(
+  transport: Transport,
+  options: { readonly body?: 'envelope' | 'raw' | undefined },
+): void {
+  if (options.body !== 'raw') return;
+  const missing = { missing: 'reply address and correlation are in the envelope' };
+  need(transport, transport.capabilities.rawBodies ?? missing, 'requests without an envelope');
+}

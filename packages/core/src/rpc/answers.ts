@@ -53,8 +53,10 @@ export class Answers {
     }
   }
 
-  #write({ target }: Job, data: unknown, error?: WireError): Uint8Array {
+  #write({ target, envelope }: Job, data: unknown, error?: WireError): Uint8Array {
     const { transport, envelopes } = this.#host;
+    // In kind. There is no place for an error in it: commlib-py's own answer is the empty object then.
+    if (envelope.raw) return envelopes.writeRaw(error ? {} : data);
     const correlation = transport.capabilities.correlation === 'envelope' ? target.correlationId : undefined;
     return envelopes.write(data, '', correlation, error);
   }

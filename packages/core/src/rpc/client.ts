@@ -1,5 +1,6 @@
 import type { RpcContract } from '../contract.js';
 import type { EndpointHost } from '../endpoints/host.js';
+import { requireBody } from '../endpoints/require.js';
 import { runLayers } from '../middleware.js';
 import { type AnyParameters, fill, type ParametersOf, type WithParameters } from '../names/parameters.js';
 import { checkOutbound, type InputOf, type OutputOf, validateInbound } from '../schema.js';
@@ -15,6 +16,11 @@ export interface RPCClientOptions<Text extends string = string> {
   readonly timeoutMs?: number | undefined;
   /** Answers come back to addresses under this prefix. Default: the node's. */
   readonly inboxPrefix?: string | undefined;
+  /**
+   * `raw`: requests are the data itself, without an envelope, for services of commlib-py up to 0.13.1 on AMQP; where
+   * `capabilities.rawBodies` is there. Such a service cannot tell of an error: it answers `{}`, or not. Default `envelope`.
+   */
+  readonly body?: 'envelope' | 'raw' | undefined;
   readonly native?: NativeOptions | undefined;
 }
 
@@ -47,6 +53,7 @@ export class RPCClient<
 
   /** @internal */
   constructor(host: EndpointHost, box: ReplyBox, contract: R, options: RPCClientOptions<Text>) {
+    requireBody(host.transport, options);
     this.contract = contract;
     this.#host = host;
     this.#box = box;
@@ -100,6 +107,7 @@ export class RPCClient<
         options?.timeoutMs === undefined ? this.#timeoutMs : milliseconds(options.timeoutMs, 'timeoutMs'),
       signal: options?.signal,
       native: this.#options.native,
+      raw: this.#options.body === 'raw',
     };
     const checked = host.validate.outbound
       ? checkOutbound(this.contract.request, `request for ${address}`, data)

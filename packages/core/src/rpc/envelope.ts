@@ -24,6 +24,8 @@ export interface Envelope {
   readonly data: unknown;
   /** The sender left `data` out. */
   readonly dataMissing: boolean;
+  /** There was no envelope, the body was the data: see `capabilities.rawBodies`. */
+  readonly raw?: boolean;
 }
 
 /** Writes envelopes with one codec. */
@@ -38,6 +40,11 @@ export class EnvelopeWriter {
     this.#stringify = codec.stringify?.bind(codec);
     this.#options = options;
     this.#tail = `,"content_type":"json","encoding":"utf8","agent":${JSON.stringify(options.agent)}`;
+  }
+
+  /** The data alone, for peers that want no envelope. */
+  writeRaw(data: unknown): Uint8Array {
+    return this.#codec.encode(data);
   }
 
   /**
@@ -77,9 +84,16 @@ export class EnvelopeWriter {
   }
 }
 
-/** Reads an envelope. Throws {@link DecodeError} when there is none. */
-export function readEnvelope(codec: Codec, payload: Uint8Array): Envelope {
+/**
+ * Reads an envelope. Throws {@link DecodeError} when there is none, unless the body may be the data itself (`rawBodies`): an
+ * envelope is then told by its `header.reply_to`, which every commlib-py writes, in answers too.
+ */
+export function readEnvelope(codec: Codec, payload: Uint8Array, rawBodies = false): Envelope {
   const value = codec.stringify ? parseEnvelopeJson(decodeUtf8(payload)) : codec.decode(payload);
+  if (rawBodies && !(isObject(value) && isObject(value.header) && 'reply_to' in value.header)) {
+    // Read once more: what stands outside an envelope's data is not read with care.
+    return { header: {}, data: codec.decode(payload), dataMissing: false, raw: true };
+  }
   if (!isObject(value)) throw new DecodeError('MALFORMED', 'no RPC envelope: not an object');
   const { header } = value;
   if (!isObject(header)) throw new DecodeError('MALFORMED', 'no RPC envelope: no header');

@@ -1,4 +1,5 @@
 /** A request that can be answered, and the reading of it. */
+import { has } from '../capabilities.js';
 import type { EndpointHost } from '../endpoints/host.js';
 import { RefusedRequestError } from '../errors.js';
 import type { Inbound, ReplyTarget, Settlement } from '../transport.js';
@@ -24,7 +25,8 @@ export class JobReader {
 
   /** Throws for what must not be executed: it cannot be read, it cannot be answered, it was executed before. */
   read(payload: Uint8Array, inbound: Inbound): Job {
-    const envelope = readEnvelope(this.#host.codec, payload);
+    const { rawBodies } = this.#host.transport.capabilities;
+    const envelope = readEnvelope(this.#host.codec, payload, rawBodies !== undefined && has(rawBodies));
     const target = targetOf(inbound, envelope);
     if (target === undefined) {
       throw new RefusedRequestError('NO_REPLY_ADDRESS', 'a request without a reply address was not executed');

@@ -23,6 +23,8 @@ export interface OutgoingCall {
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
   readonly native: NativeOptions | undefined;
+  /** The body is the data itself, and so is the answer's. */
+  readonly raw: boolean;
 }
 
 interface Pending {
@@ -30,6 +32,7 @@ interface Pending {
   readonly reject: (error: unknown) => void;
   readonly target: ReplyTarget;
   readonly address: string;
+  readonly raw: boolean;
   deadline: Deadline | undefined;
   stopAbort: (() => void) | undefined;
 }
@@ -106,6 +109,7 @@ export class ReplyBox {
         reject,
         target,
         address: call.address,
+        raw: call.raw,
         deadline: undefined,
         stopAbort: undefined,
       };
@@ -118,7 +122,9 @@ export class ReplyBox {
         const inEnvelope = host.transport.capabilities.correlation === 'envelope' ? id : undefined;
         const now = host.transport.brokerNow?.();
         const expires = now === undefined || !Number.isFinite(leftMs) ? undefined : Math.ceil(now + leftMs);
-        const payload = host.envelopes.write(call.data, target.replyTo, inEnvelope, undefined, expires);
+        const payload = call.raw
+          ? host.envelopes.writeRaw(call.data)
+          : host.envelopes.write(call.data, target.replyTo, inEnvelope, undefined, expires);
         this.#pending.set(id, pending);
         pending.deadline = host.deadlines.after(leftMs, () =>
           give(new TimeoutError(`no answer from ${call.address}`, call.timeoutMs)),
@@ -159,7 +165,8 @@ export class ReplyBox {
   }
 
   #read(payload: Uint8Array, reply: Inbound): void {
-    const { header, data, dataMissing } = readEnvelope(this.#host.codec, payload);
+    const asked = reply.correlationId === undefined ? undefined : this.#pending.get(reply.correlationId);
+    const { header, data, dataMissing } = readEnvelope(this.#host.codec, payload, asked?.raw);
     const id = reply.correlationId ?? header.correlation_id;
     const pending = typeof id === 'string' ? this.#pending.get(id) : undefined;
     if (pending === undefined || typeof id !== 'string') {
