@@ -68,7 +68,11 @@ export class Connection {
     const timer = setTimeout(
       () =>
         connection.abandon(
-          new ConnectionError('CONNECTION_TIMEOUT', `${connection.target}: the server does not answer`),
+          new ConnectionError(
+            'CONNECTION_TIMEOUT',
+            // A server without TLS waits for the rest of what it takes for a command.
+            `${connection.target}: the server does not answer${config.tls ? '; is TLS spoken at this port?' : ''}`,
+          ),
         ),
       timerMs(config.connectTimeoutMs),
     );
@@ -102,7 +106,10 @@ export class Connection {
     });
     this.#closed = new Promise((resolve) => {
       this.#redis.once('end', () => {
-        this.abandon(connectionError(this.#firstError ?? new Error('closed'), this.target, this.#opened));
+        const closed = new Error(
+          'the server closed the connection before it answered; does it want TLS (rediss://), or none?',
+        );
+        this.abandon(connectionError(this.#firstError ?? closed, this.target, this.#opened));
         resolve();
       });
     });
@@ -113,6 +120,7 @@ export class Connection {
       await this.#redis.connect();
     } catch (error) {
       // ioredis rejects with "Connection is closed."; what happened was in its `error` event.
+      if (this.#end === undefined && this.#firstError === undefined) await this.#closed;
       throw this.#end ?? connectionError(this.#firstError ?? error, this.target, false);
     }
     // A database that could not be selected: told by an event only, and the connection goes on in another one.

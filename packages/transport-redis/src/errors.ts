@@ -157,6 +157,10 @@ function systemMeaning(code: string, connected: boolean): Meaning {
     return { code: 'TLS_FAILED', text: `no TLS at this port${detail}`, permanent: true };
   if (/^ERR_(SSL|TLS|OSSL)_|^EPROTO$/.test(code)) return { code: 'TLS_FAILED', text: `TLS failed${detail}` };
   if (connected) return { code: 'CONNECTION_LOST', text: `the connection was lost${detail}` };
+  if (code === 'ECONNRESET' || code === 'EPIPE') {
+    const text = `the server closed the connection before it answered${detail}; does it want TLS (rediss://), or none?`;
+    return { code: 'CONNECTION_FAILED', text };
+  }
   if (code === 'ECONNREFUSED') return { code: 'CONNECTION_REFUSED', text: `nobody listens there${detail}` };
   if (code === 'ENOENT') return { code: 'CONNECTION_REFUSED', text: `there is no such socket${detail}` };
   if (code === 'EACCES')
