@@ -49,7 +49,17 @@ async function connectionTo(transport: Transport, url: string): Promise<() => Tr
       const { mqtt } = await import('@commlib/transport-mqtt');
       return () => mqtt(url, { version: 5 });
     }
-    default:
-      throw new Error(`this library has no ${transport} yet`);
+    case 'redis': {
+      const { redis } = await import('@commlib/transport-redis');
+      return () => redis(url);
+    }
+    case 'amqp': {
+      const { amqp } = await import('@commlib/transport-amqp');
+      return () => amqp(url);
+    }
+    case 'kafka': {
+      const { kafka } = await import('@commlib/transport-kafka');
+      return () => kafka(url);
+    }
   }
 }
