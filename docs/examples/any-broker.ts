@@ -4,7 +4,7 @@ import { Node, rpc, topic } from '@commlib/core';
 import { mqtt as broker } from '@commlib/transport-mqtt'; // or amqp, redis, kafka: the one line to change
 import { z } from 'zod';
 
-const temperature = topic('rooms/{room}/temperature', z.object({ celsius: z.number() }));
+const temperature = topic('rooms.{room}.temperature', z.object({ celsius: z.number() }));
 const divide = rpc('math.divide', {
   request: z.object({ a: z.number(), b: z.number() }),
   response: z.object({ quotient: z.number() }),

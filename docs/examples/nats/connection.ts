@@ -34,6 +34,7 @@ export class Connection {
     try {
       // The server handles what it is sent in order: its PONG says that it took the CONNECT before it.
       await connection.flushed();
+      if (connection.#end) throw connection.#end;
       connection.#heartbeat = setInterval(() => connection.flushed().catch(() => {}), PATIENCE_MS);
       return connection;
     } finally {

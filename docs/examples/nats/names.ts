@@ -1,43 +1,41 @@
 /** Names and NATS subjects: levels are separated by dots, `+` is `*`, `#` is `>`. */
-import {
-  checkAddress,
-  checkFilter,
-  InvalidNameError,
-  levelsOf,
-  type Name,
-  type NameMapping,
-} from '@commlib/core';
+import { checkAddress, checkFilter, levelsOf, type NameMapping } from '@commlib/core';
+
+/** What a level of a subject cannot have: separators, wildcards, white space; and the sign that escapes them. */
+const UNWELCOME = /[.*>%\s\p{Control}]/gu;
 
 export const natsNames: NameMapping = {
   address(name) {
     checkAddress(name);
-    return subject(name, levelsOf(name));
+    return levelsOf(name).map(encode).join('.');
   },
   filter(name) {
     checkFilter(name);
-    if (name.kind === 'commlib') {
-      // commlib-py has no NATS transport; a trailing * spans levels there, as on MQTT.
-      return subject(name, name.text.replace(/\*$/, '>').split(/[./]/), /[>*]/);
-    }
-    const levels = levelsOf(name).map((level) => (level === '+' ? '*' : level === '#' ? '>' : level));
-    return subject(name, levels, /[>*]/);
+    // commlib-py has no NATS transport; on MQTT a trailing * spans levels there.
+    const levels = levelsOf(name.kind === 'commlib' ? { ...name, kind: 'plain' } : name);
+    const last = levels.length - 1;
+    return levels
+      .map((level, i) => {
+        if (level === '#' || (name.kind === 'commlib' && level === '*' && i === last)) return '>';
+        return level === '+' || (name.kind === 'commlib' && level === '*') ? '*' : encode(level);
+      })
+      .join('.');
   },
-  levels: (address) => address.split('.'),
-  checkReply(replyTo) {
-    subject({ text: replyTo, kind: 'plain' }, replyTo.split('.'));
-  },
+  levels: (address) => address.split('.').map(decode),
 };
 
-/** What the server would misread is refused: white space, wildcards inside a level, empty levels, dots as data. */
-function subject(name: Name, levels: readonly string[], wildcard?: RegExp): string {
-  for (const level of levels) {
-    if (level === '') throw new InvalidNameError(name.text, 'NATS has no empty levels');
-    if (level.includes('.')) throw new InvalidNameError(name.text, 'in NATS a dot always separates levels');
-    if (/\s|\p{Control}/u.test(level))
-      throw new InvalidNameError(name.text, 'NATS has no white space in names');
-    if (/[*>]/.test(level) && !(wildcard?.test(level) && level.length === 1)) {
-      throw new InvalidNameError(name.text, '* and > are wildcards of NATS');
-    }
+function encode(level: string): string {
+  if (level === '') return '%'; // NATS has no empty levels.
+  return level.replace(UNWELCOME, (one) =>
+    [...new TextEncoder().encode(one)].map((byte) => `%${byte.toString(16).padStart(2, '0')}`).join(''),
+  );
+}
+
+function decode(level: string): string {
+  if (level === '%') return '';
+  try {
+    return decodeURIComponent(level);
+  } catch {
+    return level; // Written by somebody else.
   }
-  return levels.join('.');
 }

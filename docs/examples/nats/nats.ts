@@ -1,5 +1,6 @@
 /** A transport over core NATS: at most once, with groups and headers, nothing kept. */
 import {
+  AbortedError,
   abortable,
   type Capabilities,
   ClosedError,
@@ -93,6 +94,7 @@ class NatsTransport implements Transport {
     for (const [what, value] of Object.entries(asked)) {
       if (value !== undefined && value !== false) throw new UnsupportedError(what, 'not over core NATS');
     }
+    if (signal?.aborted) throw new AbortedError(`publishing to ${address}`, signal.reason);
     await abortable(this.#send(address, payload, { headers }), signal, `publishing to ${address}`);
   }
 
@@ -174,7 +176,7 @@ class NatsTransport implements Transport {
   async #take(filter: string, group: string | undefined, on: (message: Inbound) => void): Promise<Intake> {
     if (group !== undefined && /\s/.test(group))
       throw new UnsupportedError('the group', 'no white space in NATS');
-    if (this.#closing || this.status.state === 'closed') throw this.#offline();
+    if (this.#ended) throw this.#offline();
     // `a.>` does not match `a`, and our `a.#` does: that is a second subscription.
     const subjects = filter.endsWith('.>') ? [filter, filter.slice(0, -2)] : [filter];
     const sids = subjects.map((subject) => {
@@ -196,7 +198,7 @@ class NatsTransport implements Transport {
       }
     } catch (error) {
       // Lost in between: it is made with the next connection, unless there will be none.
-      if (this.#closing || this.status.state === 'closed') {
+      if (this.#ended) {
         leave();
         throw error;
       }
@@ -219,21 +221,21 @@ class NatsTransport implements Transport {
   ): Promise<void> {
     const connection = this.#connection;
     if (connection === undefined) throw this.#offline();
-    const bytes = publication(subject, payload, more);
+    const { bytes, size } = publication(subject, payload, more);
     // The server would end the connection.
-    if (bytes.length > connection.maxPayload) {
-      throw new UnsupportedError(
-        `a message of ${bytes.length} bytes`,
-        `the server takes ${connection.maxPayload}`,
-      );
+    if (size > connection.maxPayload) {
+      throw new UnsupportedError(`a message of ${size} bytes`, `the server takes ${connection.maxPayload}`);
     }
     await connection.write(bytes);
   }
 
+  get #ended(): boolean {
+    return this.#closing !== undefined || this.status.state === 'closed';
+  }
+
   #offline(): CommlibError {
     const target = `nats://${this.#url.host}`;
-    const { state } = this.status;
-    return this.#closing || state === 'closed'
+    return this.#ended
       ? new ClosedError(`the connection to ${target}`)
       : new NotConnectedError(`not connected to ${target}`);
   }

@@ -19,7 +19,7 @@ const CRLF = Buffer.from('\r\n');
 
 /** Cuts the stream of bytes into words. */
 export class Reader {
-  #bytes = Buffer.alloc(0);
+  #bytes: Buffer = Buffer.alloc(0);
 
   *read(chunk: Buffer): Generator<ServerWord> {
     this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);
@@ -56,19 +56,18 @@ export class Reader {
   }
 }
 
-/** `PUB` or `HPUB`, ready to be written. */
+/** `PUB` or `HPUB`, ready to be written, and how much of it counts for the server's limit. */
 export function publication(
   subject: string,
   payload: Uint8Array,
   { reply = '', headers }: { readonly reply?: string | undefined; readonly headers?: Headers | undefined },
-): Buffer {
+): { readonly bytes: Buffer; readonly size: number } {
   const target = reply === '' ? subject : `${subject} ${reply}`;
-  if (headers === undefined) {
-    return Buffer.concat([Buffer.from(`PUB ${target} ${payload.length}\r\n`), payload, CRLF]);
-  }
-  const head = Buffer.from(writeHeaders(headers));
-  const sizes = `${head.length} ${head.length + payload.length}`;
-  return Buffer.concat([Buffer.from(`HPUB ${target} ${sizes}\r\n`), head, payload, CRLF]);
+  const head = headers === undefined ? undefined : Buffer.from(writeHeaders(headers));
+  const size = (head?.length ?? 0) + payload.length;
+  const line = head ? `HPUB ${target} ${head.length} ${size}\r\n` : `PUB ${target} ${size}\r\n`;
+  const bytes = Buffer.concat([Buffer.from(line), ...(head ? [head] : []), payload, CRLF]);
+  return { bytes, size };
 }
 
 // Names and values may be any text here; NATS wants one line each, so they travel as URI components.
