@@ -98,8 +98,10 @@ export async function runBurst(options: BurstOptions): Promise<BurstResult> {
     while (begun < calls) {
       begun++;
       await one();
-      // As a program would: no next call before the connection is back. Not one of the calls is made again.
+      // As a program would: no next call before the connection is back, and that of a service that is known to be away. Not one
+      // of the calls is made again.
       if (client.status.state !== 'ready') await stateOf(client, 'ready');
+      if (service.status.state !== 'ready') await stateOf(service, 'ready');
     }
   };
 

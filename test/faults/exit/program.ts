@@ -9,7 +9,7 @@ const say = (line: string) => process.stdout.write(`${line}\n`);
 const [url = '', how = 'close'] = process.argv.slice(2);
 
 const node = new Node({
-  transport: transportAt(url),
+  transport: await transportAt(url),
   heartbeat: { intervalMs: 100 },
   onEvent: (event) => event.type === 'status' && say(event.status.state),
 });

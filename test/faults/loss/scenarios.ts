@@ -17,8 +17,10 @@ function scenario(stage: StageKind, signal: LossScenario['signal']): LossScenari
 export const lossless: readonly LossScenario[] = [
   scenario(stages.mosquitto, 'SIGTERM'),
   scenario(stages.rabbitmqMqtt, 'SIGKILL'),
+  scenario(stages.rabbitmq, 'SIGKILL'),
   scenario(stages.redisAlways, 'SIGKILL'),
   scenario(stages.redisEverysec, 'SIGKILL'),
+  scenario(stages.kafkaNode, 'SIGKILL'),
 ];
 
 /** Here the broker is known to lose: how much is measured, and printed. */

@@ -1,4 +1,6 @@
 /** Every broker that fault tests are played on. */
+import { rabbitmq } from './amqp.js';
+import { kafkaNode } from './kafka.js';
 import { mosquitto, mosquittoShared, rabbitmqMqtt } from './mqtt.js';
 import { redisAlways, redisEverysec } from './redis.js';
 import type { StageKind } from './stage.js';
@@ -9,9 +11,16 @@ export const stages = {
   mosquitto,
   mosquittoShared,
   rabbitmqMqtt,
+  rabbitmq,
   redisAlways,
   redisEverysec,
+  kafkaNode,
 } as const satisfies Record<string, StageKind>;
 
 /** One for each transport: what is shown once per transport is shown on these. */
-export const oneOfEach: readonly StageKind[] = [stages.mosquitto, stages.redisEverysec];
+export const oneOfEach: readonly StageKind[] = [
+  stages.mosquitto,
+  stages.rabbitmq,
+  stages.redisEverysec,
+  stages.kafkaNode,
+];

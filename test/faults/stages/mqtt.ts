@@ -5,7 +5,7 @@ import { QUICK, type StageKind, type StageTransport } from './stage.js';
 import { stageOf } from './stage-of.js';
 
 function transportOf(url: string, { clientId, watchful, maxBuffered }: StageTransport): Transport {
-  return mqtt(url, { clientId, backoff: QUICK, keepaliveMs: watchful ? 1_000 : 30_000, maxBuffered });
+  return mqtt(url, { clientId, backoff: QUICK, keepaliveMs: watchful ? 1_000 : undefined, maxBuffered });
 }
 
 /**

@@ -12,7 +12,7 @@ function onRedis(appendonly: true | 'always', name: string): StageKind {
     async start() {
       const broker = await startRedis({ appendonly });
       return stageOf(broker, broker.url, (url, { watchful, maxBuffered }) =>
-        redis(url, { backoff: QUICK, keepaliveMs: watchful ? 2_000 : 15_000, maxBuffered }),
+        redis(url, { backoff: QUICK, keepaliveMs: watchful ? 2_000 : undefined, maxBuffered }),
       );
     },
   };
