@@ -50,7 +50,7 @@ describeOn('rabbitmq', () => {
 
   test('the connection is given up in time when closed while connecting', async () => {
     const port = await freePort();
-    const silent = createServer(() => {}).listen(port, '127.0.0.1');
+    const silent = createServer((socket) => socket.resume()).listen(port, '127.0.0.1');
     const signal = AbortSignal.timeout(100);
     const begun = performance.now();
     const error = await rejection(connected(`amqp://127.0.0.1:${port}`, {}, { signal }));

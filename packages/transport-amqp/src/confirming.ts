@@ -1,9 +1,15 @@
 /** The channel of what the broker is to confirm: the outlet of the buffer of unconfirmed messages. */
 import { type CommlibError, NoReceiverError, type Outlet, randomHex } from '@commlib/core';
-import type { ConfirmChannel } from 'amqplib';
+import type { ConfirmChannel, Options } from 'amqplib';
 import { refusal } from './errors.js';
 import type { Link } from './link.js';
 import type { Outgoing } from './sender.js';
+
+/**
+ * A queue that has no leader yet, as after a restart, has the broker refuse a message that it would take a little later: it is
+ * sent again so many times, within some 15 seconds.
+ */
+const MAX_NACKS = 20;
 
 export class Confirming implements Outlet<Outgoing> {
   readonly #channel: ConfirmChannel;
@@ -72,7 +78,6 @@ export class Confirming implements Outlet<Outgoing> {
   }
 
   send(message: Outgoing, confirm: (error?: CommlibError) => void): void {
-    const { exchange, routingKey, content } = message;
     const id = message.properties.mandatory ? `${this.#prefix}-${++this.#ids}` : undefined;
     const properties = id === undefined ? message.properties : { ...message.properties, messageId: id };
     const done = (error?: CommlibError) => {
@@ -81,14 +86,31 @@ export class Confirming implements Outlet<Outgoing> {
       confirm(error);
     };
     this.#open.add(done);
+    this.#publish(message, properties, id, done, 1);
+  }
+
+  #publish(
+    message: Outgoing,
+    properties: Options.Publish,
+    id: string | undefined,
+    done: (error?: CommlibError) => void,
+    attempt: number,
+  ): void {
+    const { exchange, routingKey, content } = message;
     try {
-      this.#congested = !this.#channel.publish(exchange, routingKey, content, properties, (error) => {
+      const onConfirm = (error: unknown) => {
         if (id !== undefined && this.#returned.delete(id)) done(new NoReceiverError(routingKey));
         else if (error === null || error === undefined) done();
-        else if (error instanceof Error && error.message === 'message nacked')
-          done(refusal(error, `a message to ${routingKey}`));
-        // The channel closed: whoever closed it says what becomes of its messages.
-      });
+        else if (error instanceof Error && error.message === 'message nacked') {
+          if (attempt >= MAX_NACKS) return done(refusal(error, `a message to ${routingKey}`));
+          const again = () => {
+            if (this.#open.has(done)) this.#publish(message, properties, id, done, attempt + 1);
+          };
+          setTimeout(again, Math.min(1000, attempt * 100)).unref();
+        }
+        // Else the channel closed: whoever closed it says what becomes of its messages.
+      };
+      this.#congested = !this.#channel.publish(exchange, routingKey, content, properties, onConfirm);
     } catch (error) {
       // Not sent at all, and never will be: headers that AMQP cannot carry. A channel that is closed is seen to elsewhere.
       if (!(error instanceof Error && error.name === 'IllegalOperationError'))

@@ -75,13 +75,24 @@ export async function declareOwn(link: Link, config: AmqpConfig, filter: string)
   return queue;
 }
 
-/** Ends a group, unless it has members left. (Quorum queues know no "if unused".) */
+/**
+ * Ends a group, unless it has members left. Quorum queues know no "if unused", and count a consumer for a while after it
+ * was cancelled.
+ */
 export async function forgetGroup(link: Link, queue: string): Promise<void> {
-  await topologyOf(link).run(`ending the group of ${queue}`, async (channel) => {
-    const { consumerCount } = await channel.checkQueue(queue);
-    if (consumerCount === 0) await channel.deleteQueue(queue);
-  });
+  for (let tries = 1; tries <= FORGET_TRIES; tries++) {
+    const used = await topologyOf(link).run(`ending the group of ${queue}`, async (channel) => {
+      const { consumerCount } = await channel.checkQueue(queue);
+      if (consumerCount === 0) await channel.deleteQueue(queue);
+      return consumerCount > 0;
+    });
+    if (!used) return;
+    await new Promise((resolve) => setTimeout(resolve, FORGET_PAUSE_MS));
+  }
 }
+
+const FORGET_TRIES = 10;
+const FORGET_PAUSE_MS = 50;
 
 /**
  * Matches again where the broker's wildcards are wider than ours: it takes a name with `/` for one word, and lets a wildcard

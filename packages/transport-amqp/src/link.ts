@@ -5,6 +5,7 @@
 import { type CommlibError, ConnectionError } from '@commlib/core';
 import { type Channel, type ChannelModel, type ConfirmChannel, connect, credentials } from 'amqplib';
 import { connectError, lossError } from './errors.js';
+import { gatherWrites } from './gather.js';
 import type { AmqpConfig, AmqpHost } from './options.js';
 
 /** Encoded messages a channel holds before it says that it is congested. amqplib's own 1024 a burst fills in one turn. */
@@ -59,6 +60,7 @@ export class Link {
           ...{ signal: socket.signal },
         },
       );
+      gatherWrites(model.connection);
       const link = new Link(host, model, socket, options.onEnd);
       if (signal.aborted) link.abandon(interrupted(host));
       link.throwIfEnded();
