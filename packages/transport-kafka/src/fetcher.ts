@@ -188,7 +188,8 @@ export class Fetcher {
     else if (type === 'OFFSET_OUT_OF_RANGE') await this.#reposition(cursor, error);
     else if (isPassing(error) || type === 'UNKNOWN_TOPIC_OR_PARTITION') {
       this.#topics.forget(cursor.topic);
-      await this.#find(cursor.topic);
+      // Not awaited: the other partitions of this broker are read meanwhile.
+      void this.#find(cursor.topic);
     } else {
       this.#onEvent({
         type: 'dropped',

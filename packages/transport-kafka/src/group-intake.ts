@@ -64,6 +64,8 @@ export class GroupIntake implements Intake {
   #open = true;
   #changing: Promise<void> | undefined;
   #changeAgain = false;
+  #pumping = false;
+  #pumpAgain = false;
   #commitTimer: ReturnType<typeof setTimeout> | undefined;
   #committing: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
@@ -292,7 +294,21 @@ export class GroupIntake implements Intake {
     return positions;
   }
 
+  /** Hands over what there is room for. A handler that settles at once calls it from within: once more, then, not deeper. */
   #pump(): void {
+    if (this.#pumping) {
+      this.#pumpAgain = true;
+      return;
+    }
+    this.#pumping = true;
+    do {
+      this.#pumpAgain = false;
+      this.#pumpOnce();
+    } while (this.#pumpAgain);
+    this.#pumping = false;
+  }
+
+  #pumpOnce(): void {
     const ground = this.#ground;
     if (!ground || !this.#open) return;
     for (const part of this.#parts.values()) {

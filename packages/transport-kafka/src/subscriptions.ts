@@ -155,7 +155,8 @@ export class Subscriptions {
   async #joinOne(session: Session, member: Member, { filter, start, own }: JoinOptions): Promise<void> {
     const { topics } = session;
     const leaders = await topics.need(filter, own);
-    const starts = [...(await startOffsets(topics, filter, leaders, start))];
+    // Nothing was there before a topic of our own.
+    const starts = own ? leaders.map(() => 0) : [...(await startOffsets(topics, filter, leaders, start))];
     session.link.throwIfEnded();
     this.#attach(session, member, filter, leaders, starts, own);
   }

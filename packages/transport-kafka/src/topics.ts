@@ -40,7 +40,8 @@ export class Topics {
 
   /** The partitions of a topic, which is made if it is missing and may be. `own`: it may, and with this configuration. */
   async need(topic: string, own?: Readonly<Record<string, string>>): Promise<Leaders> {
-    const known = this.#known.get(topic) ?? (await this.find(topic));
+    // Whoever names a topic of its own has just thought of the name: asking first would be in vain.
+    const known = this.#known.get(topic) ?? (own ? undefined : await this.find(topic));
     if (known) return known;
     if (!own && !this.#config.create) throw missingTopic(topic);
     await this.#create(topic, own ?? this.#config.topicConfig, own ? 1 : this.#config.partitions);

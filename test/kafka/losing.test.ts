@@ -1,0 +1,94 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { describeOn, type KafkaBroker, startKafka, until } from '../brokers/index.js';
+import { startProxy } from '../faults/proxy.js';
+import { bytes, connected, durable, lossy, rejection, surely, text, unique } from './links.js';
+
+describeOn(
+  'kafka',
+  () => {
+    let broker: KafkaBroker;
+    beforeAll(async () => {
+      broker = await startKafka({ own: true });
+    });
+    afterAll(() => broker?.stop());
+
+    test('the broker is killed and comes back: noticed, restored, nothing missing, nothing twice in the log', async () => {
+      await using link = await connected(broker.url);
+      const topic = unique();
+      const seen: string[] = [];
+      const live: string[] = [];
+      const note = { ...durable(unique(), 1000) };
+      await link.transport.subscribe(topic, note, (message) => {
+        seen.push(text(message));
+        message.settle?.('ack');
+      });
+      await link.transport.subscribe(topic, lossy, (message) => live.push(text(message)));
+      const all = Array.from({ length: 3000 }, (_, i) => String(i));
+      const sent = all.slice(0, 1000).map((one) => link.transport.publish(topic, bytes(one), surely));
+      await sent[0];
+      await broker.kill9();
+      await until(() => link.transport.status.state === 'reconnecting', { what: 'the loss to be noticed' });
+      expect(await rejection(link.transport.publish(topic, bytes('now')))).toMatchObject({
+        code: 'NOT_CONNECTED',
+      });
+      sent.push(...all.slice(1000, 2000).map((one) => link.transport.publish(topic, bytes(one), surely)));
+      await broker.restart();
+      await until(() => link.transport.status.state === 'ready', {
+        what: 'the reconnect',
+        timeoutMs: 30_000,
+      });
+      sent.push(...all.slice(2000).map((one) => link.transport.publish(topic, bytes(one), surely)));
+      await Promise.all(sent);
+      await until(() => new Set(seen).size === 3000, { what: 'all in the group' });
+      // Reading goes on where it was: without a group, too, nothing is missed, and the log holds each message once.
+      await until(() => live.length >= 3000, { what: 'all without a group' });
+      expect(live).toEqual(all);
+    }, 90_000);
+
+    test('a link that is cut while messages are under way: each is stored once', async () => {
+      const proxy = await startProxy(broker.port);
+      const route = () => ({ host: '127.0.0.1', port: proxy.port });
+      await using link = await connected(broker.url, { route });
+      await using reader = await connected(broker.url);
+      const topic = unique();
+      const got: string[] = [];
+      await reader.transport.subscribe(topic, lossy, (message) => got.push(text(message)));
+      const all = Array.from({ length: 4000 }, (_, i) => String(i));
+      const sent: Promise<void>[] = [];
+      for (let i = 0; i < 4; i++) {
+        sent.push(
+          ...all
+            .slice(i * 1000, (i + 1) * 1000)
+            .map((one) => link.transport.publish(topic, bytes(one), surely)),
+        );
+        await sent[i * 1000];
+        proxy.cut();
+        await until(() => link.transport.status.state === 'reconnecting', { what: 'the loss' });
+        await until(() => link.transport.status.state === 'ready', { what: 'the reconnect' });
+      }
+      await Promise.all(sent);
+      await until(() => got.length >= 4000, { what: 'all' });
+      expect(got).toEqual(all);
+      await proxy.close();
+    }, 60_000);
+
+    test('a link on which nothing passes any more is given up', async () => {
+      const proxy = await startProxy(broker.port);
+      const route = () => ({ host: '127.0.0.1', port: proxy.port });
+      await using link = await connected(broker.url, {
+        route,
+        requestTimeoutMs: 1_000,
+        connectTimeoutMs: 1_000,
+      });
+      await link.transport.subscribe(unique(), lossy, () => {});
+      proxy.pause();
+      await until(() => link.transport.status.state === 'reconnecting', {
+        what: 'the silence to be noticed',
+      });
+      proxy.resume();
+      await until(() => link.transport.status.state === 'ready', { what: 'the reconnect' });
+      await proxy.close();
+    }, 30_000);
+  },
+  { own: true },
+);
