@@ -75,7 +75,14 @@ for (const kind of oneOfEach) {
       afterAll(() => stage?.[Symbol.asyncDispose]());
 
       test.each<[string, (program: ReturnType<typeof start>) => Promise<void>]>([
-        ['connected', async () => {}],
+        [
+          'connected',
+          // An orderly end is no loss.
+          async (program) => {
+            await program.close();
+            expect(program.output()).not.toContain('reconnecting');
+          },
+        ],
         [
           'reconnecting, since nobody listens any more',
           async (program) => {

@@ -20,11 +20,19 @@ try {
   const reading = (async () => {
     for await (const _ of subscriber);
   })();
-  await node.serve(rpc('exit.never', { request: anything, response: anything }), () => new Promise(() => {}));
+  let take = () => {};
+  const taken = new Promise<void>((resolve) => {
+    take = resolve;
+  });
+  await node.serve(rpc('exit.never', { request: anything, response: anything }), () => {
+    take();
+    return new Promise(() => {});
+  });
   const call = node
     .client(rpc('exit.never', { request: anything, response: anything }))
     .call({})
     .catch((error: Error & { code: string }) => say(`call: ${error.code}`));
+  await taken;
   say('working');
   await new Promise((resolve) => process.stdin.resume().once('end', resolve));
   await node.close({ deadlineMs: 1_000 });
