@@ -1,11 +1,17 @@
 /** The support table of README.md and docs/support.md, made from what the transports say of themselves. */
 import { type Capabilities, has, memory } from '@commlib/core';
+import { amqp } from '@commlib/transport-amqp';
+import { kafka } from '@commlib/transport-kafka';
 import { mqtt } from '@commlib/transport-mqtt';
+import { redis } from '@commlib/transport-redis';
 
 /** A column: a transport as it is before it has met a broker. */
 const columns: readonly { readonly title: string; readonly capabilities: Capabilities }[] = [
   { title: 'MQTT 5', capabilities: mqtt('mqtt://broker', { version: 5 }).capabilities },
   { title: 'MQTT 3.1.1', capabilities: mqtt('mqtt://broker', { version: 4 }).capabilities },
+  { title: 'AMQP', capabilities: amqp('amqp://broker').capabilities },
+  { title: 'Redis', capabilities: redis('redis://broker').capabilities },
+  { title: 'Kafka', capabilities: kafka('kafka://broker').capabilities },
   { title: 'in memory', capabilities: memory().capabilities },
 ];
 
@@ -35,7 +41,8 @@ const modes: Readonly<Record<string, string>> = {
 function cell(value: unknown, reason: (why: string) => string): string {
   if (Array.isArray(value) && value.every((mode: unknown) => typeof mode === 'string' && mode in modes))
     return value.map((mode: string) => modes[mode]).join(', or ');
-  if (Array.isArray(value)) return value.length === 2 ? 'yes' : value.join(', ');
+  if (Array.isArray(value))
+    return value.length === 2 ? 'yes' : `${value.join(', ').replaceAll('-', ' ')} only`;
   if (value === true || value === 'native') return 'yes';
   if (value === 'emulated') return 'yes, by this library';
   if (typeof value === 'string') return value;
@@ -72,7 +79,7 @@ export function longTable(): string {
 
 /** What every transport must have a word for. */
 export function unmentioned(): string[] {
-  const internal = ['exactFilters', 'correlation', 'failureData'];
+  const internal = ['exactFilters', 'correlation', 'failureData', 'rawBodies'];
   const all = new Set(columns.flatMap(({ capabilities }) => Object.keys(capabilities)));
   return [...all].filter((key) => !internal.includes(key) && !rows.some((row) => row.key === key));
 }

@@ -209,7 +209,8 @@ export const losing: readonly Property[] = [
         () => new Set(got.texts).size === sent.length,
         () => got.texts,
       );
-      equal([...new Set(got.texts)], sent, 'the messages');
+      // In whatever order: what reached the group before it was restored may come after the rest.
+      equal([...new Set(got.texts)].sort(), [...sent].sort(), 'the messages');
     },
   },
   {
@@ -249,7 +250,7 @@ export const losing: readonly Property[] = [
         () => new Set(got.texts).size >= kept.length,
         () => got.texts.length,
       );
-      equal([...new Set(got.texts)], kept, 'the messages');
+      equal([...new Set(got.texts)].sort(), [...kept].sort(), 'the messages');
     },
   },
   {
