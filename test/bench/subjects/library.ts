@@ -33,9 +33,10 @@ export async function librarySubject(
       };
     },
 
-    async rpc(_scenario, answer) {
+    async rpc({ inFlight }, answer) {
       const fill = rpc(`${channel}/fill`, { request: orderSchema, response: receiptSchema });
-      await (await start()).serve(fill, answer);
+      // As many at once as are called: the default is 64.
+      await (await start()).serve(fill, answer, { concurrency: Math.max(64, inFlight) });
       const client = (await start()).client(fill);
       return (order) => client.call(order);
     },
