@@ -112,19 +112,9 @@ describeOn(
     let tlsUrl: string;
     beforeAll(async () => {
       certificates = await makeCertificates();
-      const port = await freePort();
-      tlsUrl = `amqps://guest:guest@localhost:${port}`;
-      const { files } = certificates;
-      broker = await startRabbitmq({
-        own: true,
-        config: [
-          `listeners.ssl.1 = 127.0.0.1:${port}`,
-          `ssl_options.cacertfile = ${files.ca}`,
-          `ssl_options.certfile = ${files.serverCert}`,
-          `ssl_options.keyfile = ${files.serverKey}`,
-          'ssl_options.verify = verify_none',
-        ],
-      });
+      const { server, ca } = certificates;
+      broker = await startRabbitmq({ tls: { ...server, ca } });
+      tlsUrl = broker.tlsUrl ?? '';
     });
     afterAll(async () => {
       await broker?.stop();

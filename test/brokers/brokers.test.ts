@@ -169,7 +169,7 @@ describeOn('rabbitmq', () => {
     expect(await echo(broker.mqttUrl, { protocolVersion: 4 })).toBe('hello');
     if (broker.wsUrl) expect(await echo(broker.wsUrl, { protocolVersion: 4 })).toBe('hello');
     expect((await sharedRabbitmq()).url).toBe(broker.url);
-  });
+  }, 120_000);
 });
 
 describeOn(

@@ -53,7 +53,7 @@ describeOn('kafka', () => {
     expect(await endOffset(kafka, topic)).toBe('1');
     expect((await sharedKafka()).url).toBe(shared.url);
     expect(shared.version).toMatch(/^\d+\.\d+/);
-  });
+  }, 120_000);
 });
 
 describeOn(
@@ -130,7 +130,7 @@ describeOn(
         await proxy.refuse();
         await expect(endOffset(kafka, 'through')).rejects.toThrow(/ECONNREFUSED|closed|reset/i);
         expect(await endOffset(client(broker.url), 'through')).toBe('1');
-      });
+      }, 120_000);
     });
   },
   { own: true },

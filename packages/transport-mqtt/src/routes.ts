@@ -85,6 +85,21 @@ export class Routes {
     const identifier = packet.properties?.subscriptionIdentifier;
     if (typeof identifier === 'number') this.#identified(identifier, packet);
     else if (identifier) for (const one of identifier) this.#identified(one, packet);
+    else this.#unidentified(packet);
+  }
+
+  /**
+   * RabbitMQ (4.0, measured) leaves the identifier out of retained messages, against §3.3.4: they are for the members who joined
+   * last on the filter that they answer, which there is the topic itself.
+   */
+  #unidentified(packet: IPublishPacket): void {
+    const matching: Entry[] = [];
+    this.#tree.match(packet.topic.split('/'), (entry) => matching.push(entry));
+    const exact = matching.filter((entry) => entry.filter === packet.topic);
+    for (const entry of packet.retain && exact.length > 0 ? exact : matching) {
+      const route = this.#byIdentifier.get(entry.identifiers.at(-1) ?? 0);
+      deliver(entry, packet.retain && route ? route.retainedFor : entry.members, packet);
+    }
   }
 
   #identified(identifier: number, packet: IPublishPacket): void {
