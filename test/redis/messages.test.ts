@@ -129,7 +129,7 @@ describeOn(
           intakes.push(await a.transport.subscribe(names.filter(toName(filter)), lossy, () => {}));
         await Promise.all(intakes.map((intake) => intake.close()));
         await until(
-          async () => (await raw.pubsub('NUMPAT')) === 0 && (await raw.pubsub('CHANNELS')).length === 0,
+          async () => Number(await raw.pubsub('NUMPAT')) === 0 && (await raw.pubsub('CHANNELS')).length === 0,
           {
             what: 'no subscriptions',
           },

@@ -154,9 +154,49 @@ export class Connection {
     onError: (error: unknown) => void,
   ): void {
     if (this.#end) return onError(this.#end);
+    this.#write(this.#command(name, args, onReply, onError));
+  }
+
+  /** Two commands of which the server carries out both or none: MULTI, EXEC. The answer is that to the first. */
+  sendBoth(
+    first: readonly [name: string, ...args: Argument[]],
+    second: readonly [name: string, ...args: Argument[]],
+    onReply: (reply: unknown) => void,
+    onError: (error: unknown) => void,
+  ): void {
+    if (this.#end) return onError(this.#end);
+    let refused: unknown;
+    const refuse = (error: unknown) => {
+      refused ??= error;
+    };
+    // The same object again and again: there is nothing of its own in it.
+    this.#multi ??= this.#command('multi', [], ignore, ignore);
+    this.#write(this.#multi);
+    for (const [name, ...args] of [first, second]) this.#write(this.#command(name, args, ignore, refuse));
+    this.#write(
+      this.#command(
+        'exec',
+        [],
+        (reply) => {
+          const result: unknown = Array.isArray(reply) ? reply[0] : undefined;
+          if (result instanceof Error) onError(result);
+          else onReply(result);
+        },
+        (error) => onError(refused ?? error),
+      ),
+    );
+  }
+
+  #multi: Command | undefined;
+
+  #command(
+    name: string,
+    args: readonly Argument[],
+    onReply: (reply: unknown) => void,
+    onError: (error: unknown) => void,
+  ): Command {
     const command = new Command(name, [...args]);
     command.isTraced = true; // Not wrapped in one more promise.
-    if (this.#unanswered++ === 0) this.#progress = performance.now();
     command.resolve = (reply: unknown) => {
       this.#answered();
       onReply(reply);
@@ -169,6 +209,11 @@ export class Connection {
       }
       onError(this.#end ?? error);
     };
+    return command;
+  }
+
+  #write(command: Command): void {
+    if (this.#unanswered++ === 0) this.#progress = performance.now();
     this.#cork();
     this.#redis.sendCommand(command);
   }
@@ -226,12 +271,7 @@ export class Connection {
     if (this.#options.role === 'reads' || deadlineMs <= 0) return this.#abandonQuietly(gone);
     const timer = setTimeout(() => this.#abandonQuietly(gone), timerMs(deadlineMs));
     this.#opened = false;
-    this.send(
-      'quit',
-      [],
-      () => {},
-      () => {},
-    );
+    this.send('quit', [], ignore, ignore);
     await this.#closed;
     clearTimeout(timer);
     this.#abandonQuietly(gone);
@@ -313,6 +353,8 @@ export class Connection {
     else queueMicrotask(flush);
   }
 }
+
+function ignore(): void {}
 
 function interrupted(target: string): ConnectionError {
   return new ConnectionError('CONNECTION_FAILED', `${target}: the attempt was interrupted`);

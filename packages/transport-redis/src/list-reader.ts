@@ -7,6 +7,8 @@ import { isUnknownCommand } from './errors.js';
 
 /** A read that the server refuses is tried again after this. */
 const PAUSE_MS = 1_000;
+/** Taken once, so that a test with fake timers does not stop the reading. */
+const immediate = setImmediate;
 
 /** What a reader is made with. */
 export interface ListReaderOptions {
@@ -27,6 +29,8 @@ export class ListReader {
   /** What the read that waits now is for; undefined: none does. */
   #waiting: ReadonlySet<string> | undefined;
   #woken = false;
+  /** Between two reads. */
+  #resting = false;
   /** Redis before 7.0 has no BLMPOP: one element at a time. */
   #single = false;
   #pause: ReturnType<typeof setTimeout> | undefined;
@@ -53,7 +57,7 @@ export class ListReader {
   /** Other lists are wanted than before. `fewer`: and some no longer, which shall be true soon. */
   changed(fewer = false): void {
     const connection = this.#connection;
-    if (connection === undefined || this.#pause !== undefined) return;
+    if (connection === undefined || this.#pause !== undefined || this.#resting) return;
     const waiting = this.#waiting;
     if (waiting === undefined) return this.#read();
     if (this.#woken) return;
@@ -66,7 +70,7 @@ export class ListReader {
   /** Resolves when no read waits for a list that is not wanted any more. */
   settled(): Promise<void> {
     const waiting = this.#waiting;
-    if (waiting === undefined) return Promise.resolve();
+    if (waiting === undefined || this.#connection === undefined) return Promise.resolve();
     const { keys } = this.#options.wanted();
     if (keys.length === waiting.size && keys.every((key) => waiting.has(key))) return Promise.resolve();
     this.changed(true);
@@ -90,10 +94,14 @@ export class ListReader {
       args,
       (reply) => {
         if (connection !== this.#connection) return;
-        this.#waiting = undefined;
         this.#take(reply);
-        // What was taken may have changed what is wanted, and begun a read for it.
-        if (this.#waiting === undefined) this.#read();
+        this.#waiting = undefined;
+        // What is answered to it leaves first.
+        this.#resting = true;
+        immediate(() => {
+          this.#resting = false;
+          if (connection === this.#connection) this.#read();
+        });
       },
       (error) => this.#failed(connection, error),
     );

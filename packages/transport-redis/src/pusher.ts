@@ -3,15 +3,12 @@
  * an expiry in one go, so that no list outlives a crash in between.
  */
 import { type CommlibError, NotConnectedError } from '@commlib/core';
-import type { Argument, Connection } from './connection.js';
+import type { Connection } from './connection.js';
 import { commandError } from './errors.js';
 import type { Link } from './link.js';
 
-/** Lua takes some thousands of arguments at once. */
+/** Elements of one command at most. */
 const MOST = 1_000;
-
-/** RPUSH and PEXPIRE as one command, on a cluster too. */
-const PUSH = "redis.call('RPUSH',KEYS[1],unpack(ARGV,2))redis.call('PEXPIRE',KEYS[1],ARGV[1])";
 
 /** What is about to be pushed to one list. */
 interface Batch {
@@ -77,14 +74,9 @@ export class Pusher {
       for (let from = 0; from < elements.length; from += MOST) {
         const some = elements.length <= MOST ? elements : elements.slice(from, from + MOST);
         const last = from + MOST >= elements.length;
-        const args: Argument[] =
-          expiryMs === undefined ? [list, ...some] : [PUSH, 1, list, expiryMs, ...some];
-        connection.send(
-          expiryMs === undefined ? 'rpush' : 'eval',
-          args,
-          last ? batch.resolve : ignore,
-          failed,
-        );
+        const done = last ? batch.resolve : ignore;
+        if (expiryMs === undefined) connection.send('rpush', [list, ...some], done, failed);
+        else connection.sendBoth(['rpush', list, ...some], ['pexpire', list, expiryMs], done, failed);
       }
     } catch (error) {
       failed(error);

@@ -2,7 +2,15 @@
  * One stream as one group reads it, for all its subscribers here: which entries are with them, what was settled, and what other
  * members left behind. An entry that is not acknowledged stays with the group, whatever happens to this process.
  */
-import { type CommlibError, Flow, type Inbound, type Settlement, type Start, timerMs } from '@commlib/core';
+import {
+  type CommlibError,
+  Flow,
+  type Inbound,
+  type Settlement,
+  type Start,
+  timerMs,
+  UnsupportedError,
+} from '@commlib/core';
 import { commandError, isMissingStream, replyCode } from './errors.js';
 import type { Link } from './link.js';
 import { readEntries, readPending, type StreamEntry } from './stream-entries.js';
@@ -89,7 +97,7 @@ export class StreamGroup {
         ? '$'
         : start === 'earliest'
           ? '0'
-          : start.position;
+          : before(start.position);
     try {
       await connection.call('xgroup', 'CREATE', key, group, from, 'MKSTREAM');
     } catch (error) {
@@ -364,6 +372,16 @@ export class StreamGroup {
     if (!link.alive || link !== this.#link || isMissingStream(error)) return;
     this.#options.onRefused(commandError(error, `claiming on ${this.#options.address}`));
   }
+}
+
+/** A group begins after the entry it is given; the one before a position has a sequence number less (Redis, stream ids). */
+function before(position: string): string {
+  const match = /^(\d+)(?:-(\d+))?$/.exec(position);
+  if (match?.[1] === undefined)
+    throw new UnsupportedError(`the position ${position}`, 'an entry of a stream has the id <ms>-<n>');
+  const [ms, sequence] = [BigInt(match[1]), BigInt(match[2] ?? 0)];
+  if (sequence > 0n) return `${ms}-${sequence - 1n}`;
+  return ms > 0n ? `${ms - 1n}-18446744073709551615` : '0';
 }
 
 function ignore(): void {}
