@@ -21,7 +21,7 @@ conforms({
       'aedes 1.x keeps no message with an empty level for a durable wildcard subscription',
   },
   create: (quality) =>
-    tcpBench(broker.url, quality, (url, { maxBuffered }) =>
-      mqtt(url, { maxBuffered, backoff: { minMs: 20, maxMs: 200 } }),
+    tcpBench(broker.url, quality, (url, { maxBuffered, program }) =>
+      mqtt(url, { maxBuffered, clientId: program, backoff: { minMs: 20, maxMs: 200 } }),
     ),
 });

@@ -18,8 +18,8 @@ describeOn('mosquitto', () => {
       qualities: ['direct', 'faulty'],
       capabilities: mqtt('mqtt://broker', { version }).capabilities,
       create: (quality) =>
-        tcpBench(broker.url, quality, (url, { maxBuffered }) =>
-          mqtt(url, { version, maxBuffered, backoff: { minMs: 20, maxMs: 200 } }),
+        tcpBench(broker.url, quality, (url, { maxBuffered, program }) =>
+          mqtt(url, { version, maxBuffered, clientId: program, backoff: { minMs: 20, maxMs: 200 } }),
         ),
     });
   }

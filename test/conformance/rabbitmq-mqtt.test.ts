@@ -20,8 +20,8 @@ describeOn('rabbitmq', () => {
       'names.literal': 'RabbitMQ turns the dots of an MQTT topic into slashes',
     },
     create: (quality) =>
-      tcpBench(broker.mqttUrl, quality, (url, { maxBuffered }) =>
-        mqtt(url, { version: 4, maxBuffered, backoff: { minMs: 20, maxMs: 200 } }),
+      tcpBench(broker.mqttUrl, quality, (url, { maxBuffered, program }) =>
+        mqtt(url, { version: 4, maxBuffered, clientId: program, backoff: { minMs: 20, maxMs: 200 } }),
       ),
   });
 });

@@ -23,6 +23,7 @@ const rows: readonly { readonly key: keyof Capabilities; readonly title: string 
   { key: 'headers', title: 'headers beside the payload' },
   { key: 'expiry', title: 'expiry per message' },
   { key: 'groups', title: 'groups that share messages' },
+  { key: 'durableGroups', title: 'the same at least once, over several programs' },
   { key: 'atLeastOnce', title: 'at-least-once, acknowledged after the handler' },
   { key: 'redelivery', title: 'a refused message comes again' },
   { key: 'attempts', title: 'count of deliveries' },

@@ -35,6 +35,7 @@ const capabilities: Capabilities = {
   wildcards: 'native',
   durableWildcards: { missing: 'core NATS keeps nothing; JetStream would' },
   groups: 'native',
+  durableGroups: { missing: 'core NATS keeps nothing; JetStream would' },
   atLeastOnce: { missing: 'core NATS keeps nothing; JetStream would' },
   redelivery: { missing: 'core NATS keeps nothing; JetStream would' },
   attempts: { missing: 'core NATS keeps nothing; JetStream would' },

@@ -5,6 +5,11 @@ import type { Transport } from '@commlib/core';
 export interface TransportRequest {
   /** At-least-once messages kept while offline. A transport without such an option keeps its own limit. */
   readonly maxBuffered?: number | undefined;
+  /**
+   * The name of a program: given when several share a durable group, each with its own. For transports that need to be told
+   * (the client id of MQTT); others need not care.
+   */
+  readonly program?: string | undefined;
 }
 
 /**

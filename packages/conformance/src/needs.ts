@@ -124,6 +124,9 @@ export const groups: Need = {
   },
 };
 
+/** Members in several connections: asked for in each alone, nobody could refuse it. */
+export const durableGroups: Need = { missing: (can) => reason(can.durableGroups) };
+
 export const replay = (delivery: Delivery): Need => ({
   missing: (can) => reasonFor(can.replay, delivery),
   ask: async (lab) => {

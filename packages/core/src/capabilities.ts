@@ -34,6 +34,8 @@ export interface Capabilities {
   readonly durableWildcards: Capability<'native' | 'emulated'>;
   /** At-most-once subscribers of one group share its messages; `emulated` where our own code does the sharing. */
   readonly groups: Capability<'native' | 'emulated'>;
+  /** Several connections may be members of one at-least-once group and share its messages. Those of one connection always may. */
+  readonly durableGroups: Capability<'native' | 'emulated'>;
   /** Acknowledge after the handler, redelivery after a loss. */
   readonly atLeastOnce: Capability<'native' | 'emulated'>;
   /** A negative settlement makes the broker deliver the message again. */

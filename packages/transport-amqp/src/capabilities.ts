@@ -11,6 +11,7 @@ export function capabilitiesOf(names: AmqpNames): Capabilities {
     wildcards: 'native',
     durableWildcards: 'native',
     groups: 'native',
+    durableGroups: 'native',
     atLeastOnce: 'native',
     redelivery: 'native',
     // The groups are quorum queues, which count.

@@ -13,6 +13,7 @@ export const KAFKA_CAPABILITIES: Capabilities = {
   wildcards: 'emulated',
   durableWildcards: 'emulated',
   groups: 'native',
+  durableGroups: 'native',
   atLeastOnce: 'native',
   // Kafka acknowledges by a position in the log: a refused message is delivered again by this package.
   redelivery: 'emulated',

@@ -20,6 +20,8 @@ export function capabilitiesOf(
     wildcards: 'native',
     durableWildcards: 'native',
     groups,
+    // A group is a shared subscription in as many sessions as it has programs.
+    durableGroups: groups,
     atLeastOnce: 'native',
     // MQTT has no negative acknowledgement: this package delivers again; after a crash the broker does.
     redelivery: 'emulated',

@@ -14,6 +14,7 @@ export const REDIS_CAPABILITIES: Capabilities = {
   groups: {
     missing: 'PUBLISH reaches every subscriber; groups are for at-least-once topics, which are streams',
   },
+  durableGroups: 'native',
   atLeastOnce: 'native',
   // A group hands out an entry again when it is claimed; again at once, and the pause before, are this package's work.
   redelivery: 'emulated',

@@ -89,6 +89,30 @@ export const grouping: readonly Property[] = [
     },
   },
   {
+    id: 'group.share-programs',
+    promise: 'Members in several connections share the messages of their durable group, too.',
+    needs: [needs.atLeastOnce, needs.durableGroups],
+    async test(lab) {
+      const [from, one, two] = [
+        await lab.connect(),
+        await lab.connect({ program: lab.word() }),
+        await lab.connect({ program: lab.word() }),
+      ];
+      const name = lab.name();
+      const group = lab.word();
+      const members = [await one.collect(name, durable(group)), await two.collect(name, durable(group))];
+      const sent = numbers(60);
+      for (const text of sent) await from.publish(name, text, surely);
+      const all = () => members.flatMap((member) => member.texts);
+      await lab.until(
+        'all messages',
+        () => all().length >= sent.length,
+        () => all().length,
+      );
+      equal(all().sort(), [...sent].sort(), 'the messages of both members');
+    },
+  },
+  {
     id: 'group.member-leaves',
     promise: 'When a member leaves, the others get what comes.',
     needs: [needs.atLeastOnce],

@@ -64,6 +64,7 @@ const capabilities: Capabilities = {
   wildcards: 'native',
   durableWildcards: 'native',
   groups: 'native',
+  durableGroups: 'native',
   atLeastOnce: 'native',
   redelivery: 'native',
   attempts: 'native',
