@@ -16,6 +16,7 @@ export const kafkaNode: StageKind = {
     const at = (side: StageTransport['side']) => (side === 'direct' ? broker.url : proxiedUrl);
     return {
       version: broker.version,
+      topicsAreScarce: true,
       proxies: { near: proxy, far: proxy },
       url: at,
       transport: ({ side, clientId, watchful, maxBuffered }) =>

@@ -29,6 +29,8 @@ export interface Stage extends AsyncDisposable {
   transport(options: StageTransport): Transport;
   /** What this broker needs to be told to lose nothing. */
   readonly native?: NativeOptions | undefined;
+  /** A subscription without a wildcard makes a topic, and a broker carries few of them (Kafka: each is a directory). */
+  readonly topicsAreScarce?: boolean | undefined;
   /** Ends the broker by a signal. */
   halt(signal: NodeJS.Signals): Promise<void>;
   /** Starts it again with what it kept. */
