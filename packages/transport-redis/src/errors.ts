@@ -1,5 +1,5 @@
 /** What ioredis, TLS, the network and Redis call an error, as one of ours: what happened, where, and is it for good. */
-import { CommlibError, ConnectionError, type ConnectionErrorCode } from '@commlib/core';
+import { CommlibError, ConnectionError, type ConnectionErrorCode, NotConnectedError } from '@commlib/core';
 
 interface Meaning {
   readonly code: ConnectionErrorCode;
@@ -100,6 +100,9 @@ export function commandError(error: unknown, what: string): CommlibError {
     return new CommlibError('WRONG_TYPE', `${what}: the key is there and holds something else`, options);
   }
   const text = error instanceof Error ? error.message : String(error);
+  // ioredis knows of a loss a moment before it tells of it; the command did not go out.
+  if (text.startsWith("Stream isn't writeable"))
+    return new NotConnectedError(`${what}: the connection was lost`, options);
   return new CommlibError('REFUSED', `${what}: the server refused it: ${text}`, options);
 }
 

@@ -90,7 +90,7 @@ export class RedisInbox implements Inbox, ListSource {
     };
     this.#pending.set(target.replyTo, call);
     if (this.#ours.get(address) !== true) this.#watch(call);
-    this.#sweep ??= setInterval(() => this.#review(), PATIENCE_MS / 2);
+    if (!this.#closed) this.#sweep ??= setInterval(() => this.#review(), PATIENCE_MS / 2);
     return sent;
   }
 
@@ -109,6 +109,15 @@ export class RedisInbox implements Inbox, ListSource {
     this.#pending.clear();
     await this.#host.onClose(this);
     this.#host.forget([this.base, ...this.#watched.keys()]);
+  }
+
+  /** Nothing will come any more: it keeps no process alive. */
+  end(): void {
+    this.#closed = true;
+    clearInterval(this.#sweep);
+    this.#pending.clear();
+    this.#watched.clear();
+    this.#late.clear();
   }
 
   /** The connection is gone, and with it the calls. */

@@ -263,6 +263,7 @@ class RedisTransport implements Transport {
       const error = this.#offline(event.status.error);
       this.#channels.fail(error);
       this.#streams.fail(error);
+      for (const inbox of this.#inboxes) inbox.end();
       this.#publishing.fail(error);
       this.#detach(error);
     }
