@@ -1,4 +1,4 @@
-import { Node } from '@commlib/core';
+import { Node, type Transport } from '@commlib/core';
 import {
   discover,
   HbotClient,
@@ -6,12 +6,14 @@ import {
   type HbotEvent,
   HbotNoReplyError,
 } from '@commlib/hbot-protocol';
+import { amqp } from '@commlib/transport-amqp';
 import { mqtt } from '@commlib/transport-mqtt';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { describeOn } from '../brokers/describe-on.js';
-import { type MqttBroker, startMosquitto } from '../brokers/index.js';
+import { type BrokerName, startMosquitto } from '../brokers/index.js';
 import { recordUse } from '../brokers/record.js';
+import { sharedRabbitmq } from '../brokers/shared.js';
 import { describePeer } from './describe-peer.js';
 import { type Hummingbot, hummingbotEras, startHummingbot } from './hummingbot.js';
 import { Matrix } from './matrix.js';
@@ -31,16 +33,51 @@ interface Expected {
   readonly status?: 200;
 }
 
-for (const era of hummingbotEras) {
+/** The way between bot and client. The bot always speaks MQTT. */
+interface Way {
+  readonly title: string;
+  readonly broker: BrokerName;
+  start(): Promise<{
+    /** Where the bot goes, with the user and the password it takes. */
+    readonly mqttUrl: string;
+    /** Ours. */
+    readonly transport: Transport;
+    stop?(): Promise<void>;
+  }>;
+}
+
+const ways: readonly Way[] = [
+  {
+    title: 'MQTT',
+    broker: 'mosquitto',
+    async start() {
+      const broker = await startMosquitto({ own: true });
+      return { mqttUrl: broker.url, transport: mqtt(broker.url), stop: () => broker.stop() };
+    },
+  },
+  {
+    title: 'AMQP',
+    broker: 'rabbitmq',
+    async start() {
+      const { url, mqttUrl } = await sharedRabbitmq();
+      return { mqttUrl, transport: amqp(url, { names: 'mqtt' }) };
+    },
+  },
+];
+
+for (const { era, title, broker: name, start } of hummingbotEras.flatMap((era) =>
+  ways.map((way) => ({ era, ...way })),
+)) {
   await describePeer(`hummingbot-${era}`, () => {
     describeOn(
-      'mosquitto',
+      name,
       () => {
-        let broker: MqttBroker;
+        let broker: Awaited<ReturnType<Way['start']>>;
         let node: Node;
         let bot: Hummingbot;
         let client: HbotClient;
-        const id = `interop-${era.replace('.', '')}`;
+        const id = `interop-${era.replace('.', '')}-${title.toLowerCase()}`;
+        const column = `${era} over ${title}`;
         const seen = {
           statuses: [] as string[],
           logs: [] as string[],
@@ -49,14 +86,16 @@ for (const era of hummingbotEras) {
         };
 
         beforeAll(async () => {
-          broker = await startMosquitto({ own: true });
-          node = await new Node({ transport: mqtt(broker.url) }).start();
+          broker = await start();
+          node = await new Node({ transport: broker.transport }).start();
           client = await HbotClient.open(node, { id });
           await client.statusUpdates(({ type, msg }) => void seen.statuses.push(`${type} ${msg}`));
           await client.logs(({ msg }) => void seen.logs.push(msg));
           await client.notifications(() => void seen.notifications++);
           await client.events((event) => void seen.events.push(event));
-          bot = await startHummingbot({ era, id, port: broker.port, strategy: true });
+          const { port, username, password } = new URL(broker.mqttUrl);
+          const login = username ? { user: username, password } : {};
+          bot = await startHummingbot({ era, id, port: Number(port), ...login, strategy: true });
           await bot.ready();
           recordUse({ broker: 'hummingbot', version: era, source: 'PyPI' });
         });
@@ -64,7 +103,7 @@ for (const era of hummingbotEras) {
           await client?.close();
           await node?.close();
           await bot?.[Symbol.asyncDispose]();
-          await broker?.stop();
+          await broker?.stop?.();
         });
 
         /** Runs a command, writes the answer into the table, checks the outcome. */
@@ -77,12 +116,12 @@ for (const era of hummingbotEras) {
             const reply = await call;
             const trades =
               'trades' in reply && Array.isArray(reply.trades) ? `, ${reply.trades.length} trades` : '';
-            commands.set(what, era, `200${trades}`);
+            commands.set(what, column, `200${trades}`);
             expect.soft(expected.status, `${what} was accepted`).toBe(200);
             return reply;
           } catch (error) {
             if (!(error instanceof HbotCommandError)) throw error;
-            commands.set(what, era, `400 ${error.reason}: ${error.msg}`);
+            commands.set(what, column, `400 ${error.reason}: ${error.msg}`);
             expect.soft({ what, reason: error.reason }).toEqual({ what, reason: expected.reason });
             return undefined;
           }
@@ -94,20 +133,20 @@ for (const era of hummingbotEras) {
             break;
           }
           await expect.poll(() => client.presence.state, { timeout: 15_000 }).toBe('online');
-          streams.set('heartbeat', era, String(client.presence.heartbeat?.ts));
+          streams.set('heartbeat', column, String(client.presence.heartbeat?.ts));
           expect(client.presence.heartbeat?.sentAt.getTime()).toBeGreaterThan(Date.now() - 60_000);
         });
 
         test('says online', async () => {
           await expect.poll(() => seen.statuses, { timeout: 15_000 }).toContain('availability online');
-          streams.set('status_updates', era, seen.statuses.join(', '));
+          streams.set('status_updates', column, seen.statuses.join(', '));
         });
 
         test('publishes its performance, every second', async () => {
           const reports = await client.performance();
           for await (const report of reports) {
             expect(Object.keys(report)).toEqual(['probe_1']);
-            streams.set('performance', era, Object.keys(report.probe_1 ?? {}).join(', '));
+            streams.set('performance', column, Object.keys(report.probe_1 ?? {}).join(', '));
             break;
           }
         });
@@ -121,7 +160,7 @@ for (const era of hummingbotEras) {
             if (echo.name !== 'interop.note') continue;
             // The bot writes negative integers as strings.
             expect(echo.data).toEqual({ minus: '-1', text: 'a/b' });
-            streams.set('external/event, script topic', era, JSON.stringify(echo));
+            streams.set('external/event, script topic', column, JSON.stringify(echo));
             break;
           }
         });
@@ -155,14 +194,14 @@ for (const era of hummingbotEras) {
             .poll(() => new Set(seen.events.map(({ type }) => type)), { timeout: 20_000 })
             .toEqual(new Set(wanted));
           for (const type of wanted)
-            streams.set(`events ${type}`, era, `${seen.events.filter((e) => e.type === type).length}`);
+            streams.set(`events ${type}`, column, `${seen.events.filter((e) => e.type === type).length}`);
         }, 60_000);
 
         test('writes its log; what was meant for /notify is there', async () => {
           await client.sendExternalEvent('probe.notify', { data: { msg: 'a notice' } });
           await expect.poll(() => seen.logs, { timeout: 10_000 }).toContain('a notice');
-          streams.set('log', era, `${seen.logs.length} lines`);
-          streams.set('notify', era, `${seen.notifications} (silent since 2.4; the text came on log)`);
+          streams.set('log', column, `${seen.logs.length} lines`);
+          streams.set('notify', column, `${seen.notifications} (silent since 2.4; the text came on log)`);
           expect(seen.notifications).toBe(0);
         });
 
@@ -216,7 +255,7 @@ for (const era of hummingbotEras) {
             ]).flat(),
           );
           expect(replies.filter((reply) => reply instanceof HbotCommandError).length).toBe(20);
-          commands.set('40 calls at once', era, 'each its own answer');
+          commands.set('40 calls at once', column, 'each its own answer');
         });
 
         test('has no shortcuts any more: no reply becomes an error that says why', async () => {
@@ -226,14 +265,14 @@ for (const era of hummingbotEras) {
           expect(error).toBeInstanceOf(HbotNoReplyError);
           if (!(error instanceof HbotNoReplyError)) return;
           expect(error.heartbeatSeen).toBe(true);
-          commands.set('command_shortcuts', era, `no reply: ${error.possibleReasons[0]}`);
+          commands.set('command_shortcuts', column, `no reply: ${error.possibleReasons[0]}`);
         });
 
         test('gave no message that its schemas do not know', () => {
           expect(seen.events.filter(({ type }) => type === 'Unknown')).toEqual([]);
         });
       },
-      { own: true },
+      { own: name === 'mosquitto' },
     );
   });
 }

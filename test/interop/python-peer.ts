@@ -135,6 +135,11 @@ export class PythonPeer implements AsyncDisposable {
     });
   }
 
+  /** The end of Python's own log. */
+  get log(): string {
+    return this.#process.errorTail;
+  }
+
   /** All lines of one event so far. */
   all(event: string): PeerLine[] {
     return this.lines.filter((line) => line.event === event);

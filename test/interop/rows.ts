@@ -2,6 +2,7 @@
 import { anything, commlibPattern, rpc, topic } from '@commlib/core';
 import { expect } from 'vitest';
 import { z } from 'zod';
+import { until } from '../brokers/index.js';
 import type { Row, Setting } from './suite.js';
 
 /** What the untyped and the typed service of `peer.py` answer. */
@@ -17,24 +18,27 @@ export const itPublishes = row('it publishes, we subscribe', async ({ node, name
   const values = z.looseObject({ seq: z.number(), n: z.number() });
   const subscriber = await node.subscribe(topic(at, values), ({ seq, n }) => void seen.push([seq, n]));
   await using _ = await peer('publish', at, '--count', '3', '--interval', '0.01', '--data', '{"n":-7}');
-  await expect.poll(() => seen, { timeout: 15_000 }).toEqual([0, 1, 2].map((seq) => [seq, -7]));
+  await until(() => seen.length >= 3, { what: 'three messages', timeoutMs: 15_000 });
+  expect(seen).toEqual([0, 1, 2].map((seq) => [seq, -7]));
   await subscriber.close();
 });
 
 export const ourPatterns = row(
-  'it publishes, we subscribe with +, with # and with a pattern of its own',
-  async ({ node, name, peer }) => {
+  'it publishes, we subscribe with + and with # (and with a pattern of its own, where it has them)',
+  async ({ transport, node, name, peer }) => {
     const seen: string[] = [];
     const base = name('pattern');
+    const filters = [`${base}.+.front`, `${base}.#`, commlibPattern(`${base}.sensors.*`)] as const;
+    const wanted = transport === 'kafka' ? filters.slice(0, 2) : filters;
     const subscribers = await Promise.all(
-      [`${base}.+.front`, `${base}.#`, commlibPattern(`${base}.sensors.*`)].map((filter, i) =>
+      wanted.map((filter, i) =>
         node.subscribe(topic(filter, numbered), ({ seq }) => void seen.push(`${i} ${seq}`)),
       ),
     );
     await using _ = await peer('publish', `${base}.sensors.front`, '--count', '2', '--interval', '0.01');
-    await expect
-      .poll(() => [...seen].sort(), { timeout: 20_000 })
-      .toEqual(['0 0', '0 1', '1 0', '1 1', '2 0', '2 1']);
+    const expected = wanted.flatMap((_filter, i) => [`${i} 0`, `${i} 1`]);
+    await until(() => seen.length >= expected.length, { what: 'two messages by each', timeoutMs: 20_000 });
+    expect(seen.sort()).toEqual(expected);
     await Promise.all(subscribers.map((subscriber) => subscriber.close()));
   },
 );
@@ -61,9 +65,20 @@ export const itsPatterns = row('we publish, its pattern subscriber matches', asy
   expect(await listener.next('message', undefined, 20_000)).toMatchObject({ data: { seq: 1 } });
 });
 
+/**
+ * A service of theirs writes its answers into one message object, from several threads without a lock: one answer may become
+ * another's. Where every answer is counted, it gets one thread.
+ */
+export const oneWorker = ['--workers', '1'] as const;
+
 /** Calls an untyped service of theirs; every answer must be the call's own. */
-export async function callEcho({ node }: Setting, at: string, count: number, atOnce: number): Promise<void> {
-  const client = node.client(rpc(at, { request: anything, response: echoed }));
+export async function callEcho(
+  { node, client: options }: Setting,
+  at: string,
+  count: number,
+  atOnce: number,
+): Promise<void> {
+  const client = node.client(rpc(at, { request: anything, response: echoed }), options);
   for (let first = 0; first < count; first += atOnce) {
     const seqs = Array.from({ length: Math.min(atOnce, count - first) }, (_, i) => first + i);
     const answers = await Promise.all(
@@ -75,7 +90,7 @@ export async function callEcho({ node }: Setting, at: string, count: number, atO
 
 export const itServes = row('it serves: 50 of our calls, 10 at once', async (setting) => {
   const at = setting.name('py.echo');
-  await using _ = await setting.peer('rpc-service', at);
+  await using _ = await setting.peer('rpc-service', at, ...oneWorker);
   await callEcho(setting, at, 50, 10);
 });
 
@@ -83,31 +98,32 @@ export const itServesMany = row(
   'it serves: 200 of our calls, 50 at once, each its own answer',
   async (setting) => {
     const at = setting.name('py.echo50');
-    await using _ = await setting.peer('rpc-service', at);
+    await using _ = await setting.peer('rpc-service', at, ...oneWorker);
     await callEcho(setting, at, 200, 50);
   },
 );
 
 export const itServesTyped = row(
   'it serves, typed: negative integers, slashes, Unicode',
-  async ({ node, name, peer }) => {
+  async ({ node, client, name, peer }) => {
     const at = name('py.typed');
     await using _ = await peer('rpc-service', at, '--typed');
     const request = { seq: 1, text: 'a/b "é" 😀', n: -5 };
-    expect(await node.client(rpc(at, { request: anything, response: typed })).call(request)).toEqual(request);
+    const caller = node.client(rpc(at, { request: anything, response: typed }), client);
+    expect(await caller.call(request)).toEqual(request);
   },
 );
 
 export const itFails = row(
   'its handler fails: our call fails, the next one is answered',
-  async ({ transport, node, name, peer }) => {
+  async ({ transport, node, client: options, name, peer }) => {
     const at = name('py.fails');
     await using _ = await peer('rpc-service', at);
-    const client = node.client(rpc(at, { request: anything, response: echoed }));
+    const client = node.client(rpc(at, { request: anything, response: echoed }), options);
     // commlib-py has no error in its answers: it is silent, or answers an empty object, which is not what was agreed.
-    const code = transport === 'mqtt' || transport === 'kafka' ? 'TIMEOUT' : 'VALIDATION';
+    const code = transport === 'mqtt' || transport === 'kafka' ? 'TIMEOUT' : 'INVALID_DATA';
     await expect(client.call({ seq: 1, fail: 'value' }, { timeoutMs: 1_000 })).rejects.toMatchObject({
-      code: expect.stringContaining(code),
+      code,
     });
     expect(await client.call({ seq: 2 })).toMatchObject({ seq: 2 });
   },
@@ -189,17 +205,20 @@ export const oneClientAtOnce = row(
 );
 
 export const weFail = row(
-  'our handler fails: its client sees what a service of its own would show',
+  'our handler fails: so does its call, and soon',
   async ({ transport, node, name, peer }) => {
     const at = name('ts.bad');
     const service = await node.serve(rpc(at, { request: anything, response: anything }), () => {
       throw new Error('asked to fail');
     });
     await using caller = await peer('rpc-client', at, '--typed', '--timeout', '1');
-    const expected =
-      transport === 'mqtt' || transport === 'kafka'
-        ? { outcome: 'timeout' }
-        : { outcome: 'wrong', data: { seq: -1, text: '', n: 0 } }; // its defaults
+    // What it makes of an answer without data: silence on MQTT, an exception on Kafka, its defaults elsewhere.
+    const expected = {
+      mqtt: { outcome: 'timeout' },
+      kafka: { outcome: 'error' },
+      redis: { outcome: 'wrong', data: { seq: -1, text: '', n: 0 } },
+      amqp: { outcome: 'wrong', data: { seq: -1, text: '', n: 0 } },
+    }[transport];
     expect(await caller.next('reply', undefined, 20_000)).toMatchObject(expected);
     await service.close();
   },
@@ -217,13 +236,22 @@ export const itsHeartbeat = row('its heartbeats are read', async ({ node, name, 
 
 const status = z.looseObject({ status: z.number() });
 /** Asks the control service of a node of theirs, which refuses to start what runs: that is an answer. */
-export const askControl = ({ node }: Setting, at: string, timeoutMs: number) =>
-  node.client(rpc(`${at}.start`, { request: anything, response: status })).call({}, { timeoutMs });
+export const askControl = ({ node, client }: Setting, at: string, timeoutMs: number) =>
+  node.client(rpc(`${at}.start`, { request: anything, response: status }), client).call({}, { timeoutMs });
 
 export const itsControl = row('the control service of its node answers', async (setting) => {
   const at = setting.name('controlled');
   await using _ = await setting.peer('node', at, '--interval', '0.2');
-  expect(await askControl(setting, at, 10_000)).toMatchObject({ status: 1 });
+  // A node does not say when its services are up: a Kafka consumer takes seconds, and misses what came before.
+  const end = Date.now() + 40_000;
+  const ask = async (): Promise<unknown> => {
+    try {
+      return await askControl(setting, at, 3_000);
+    } catch (error) {
+      return Date.now() < end ? ask() : error;
+    }
+  };
+  expect(await ask()).toMatchObject({ status: 1 });
 });
 
 export const zippedMessages = row('compressed messages, both ways', async ({ node, zipped, name, peer }) => {
@@ -232,7 +260,8 @@ export const zippedMessages = row('compressed messages, both ways', async ({ nod
   const subscriber = await node.subscribe(topic(theirs, numbered), ({ text }) => void seen.push(text));
   const text = 'long and long '.repeat(50);
   await using _ = await peer('publish', theirs, '--compress', '--data', JSON.stringify({ text }));
-  await expect.poll(() => seen, { timeout: 15_000 }).toEqual([text]);
+  await until(() => seen.length > 0, { what: 'a compressed message', timeoutMs: 15_000 });
+  expect(seen).toEqual([text]);
   await subscriber.close();
 
   await using listener = await peer('subscribe', ours, '--compress', '--count', '1', '--timeout', '20');
@@ -241,11 +270,11 @@ export const zippedMessages = row('compressed messages, both ways', async ({ nod
 });
 
 export const zippedCalls = row('compressed calls, both ways', async (setting) => {
-  const { zipped, name, peer } = setting;
+  const { zipped, client: options, name, peer } = setting;
   const [theirs, ours] = [name('py.zipped'), name('ts.zipped')];
   {
     await using _ = await peer('rpc-service', theirs, '--compress');
-    const client = zipped.client(rpc(theirs, { request: anything, response: echoed }));
+    const client = zipped.client(rpc(theirs, { request: anything, response: echoed }), options);
     expect(await client.call({ seq: 7 })).toMatchObject({ seq: 7 });
   }
   const service = await serveEcho(zipped, ours);

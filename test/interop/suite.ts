@@ -1,4 +1,5 @@
-import { Node, type NodeEvent, type Transport } from '@commlib/core';
+import { randomUUID } from 'node:crypto';
+import { Node, type NodeEvent, type RPCClientOptions, type Transport } from '@commlib/core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { describeOn } from '../brokers/describe-on.js';
 import type { BrokerName } from '../brokers/index.js';
@@ -23,6 +24,8 @@ export interface Setting {
   readonly node: Node;
   /** A second node of ours, with `compress: true`. */
   readonly zipped: Node;
+  /** How our clients have to be made for its services. */
+  readonly client: Pick<RPCClientOptions, 'body'>;
   /** What was dropped or failed on our side, of the endpoints under this name. */
   problems(name: string): readonly NodeEvent[];
   /** A name that nobody used before on this broker. Dots separate its levels. */
@@ -57,6 +60,8 @@ export interface Interop {
   start(): Promise<{ url: string; stop?(): Promise<void> }>;
   /** Our transport, set up for that version where that matters. */
   connect(url: string, version: CommlibVersion): Transport;
+  /** How our clients have to be made for that version. Default: as usual. */
+  client?(version: CommlibVersion): Pick<RPCClientOptions, 'body'>;
   readonly rows: readonly Row[];
   readonly cannot: readonly Cannot[];
 }
@@ -99,14 +104,25 @@ function withVersion(spec: Interop, version: CommlibVersion, table: Findings): v
   const setting = (): Setting => {
     if (!(broker && node && zipped)) throw new Error('the broker or a node did not start');
     const { url } = broker;
-    const begin = (role: PeerRole, name: string, ...args: string[]) =>
-      startPeer({ version, transport: spec.transport, role, name, url, args });
+    const begin = (role: PeerRole, name: string, ...args: string[]) => {
+      // Before 0.13.2 all Kafka subscribers are in one group, and each that joins stops the others for a while.
+      const group = spec.transport === 'kafka' && !args.includes('--group') ? ['--group', randomUUID()] : [];
+      return startPeer({
+        version,
+        transport: spec.transport,
+        role,
+        name,
+        url,
+        args: [...group, ...args],
+      });
+    };
     return {
       transport: spec.transport,
       version,
       url,
       node,
       zipped,
+      client: spec.client?.(version) ?? {},
       problems: (name) => problems.filter((event) => 'endpoint' in event && event.endpoint.includes(name)),
       name: (text) => `${prefix}.${text}`,
       begin,

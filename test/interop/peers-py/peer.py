@@ -129,6 +129,8 @@ def start(endpoint, args):
         # `connected` never becomes true, so run() would wait for ever
         threading.Thread(target=endpoint.run_forever, daemon=True).start()
         time.sleep(5)
+    elif args.transport == "kafka" and VERSION < (0, 13, 2) and name == "RPCClient":
+        threading.Thread(target=endpoint.run, daemon=True).start()  # for the same reason
     else:
         endpoint.run()
     time.sleep(args.settle)
@@ -222,11 +224,14 @@ def rpc_service(args, module, params):
             if args.count:
                 threading.Timer(1.0, counter.hit).start()
 
+    # 0.13.2 takes its threads from a pool of the whole process and does not heed this
+    pool = {"workers": args.workers} if args.workers else {}
     service = module.RPCService(
         rpc_name=args.name,
         msg_type=EchoRPC if args.typed else None,
         on_request=on_request,
         conn_params=params,
+        **pool,
         **options(args),
     )
     start(service, args)
@@ -404,6 +409,7 @@ def parse():
     p.add_argument("--settle", type=float, default=0.5, help="wait after start, before 'ready'")
     p.add_argument("--data", default="{}", help="JSON object merged into what is sent")
     p.add_argument("--compress", action="store_true", help="publish, subscribe, RPC: commlib's zlib compression")
+    p.add_argument("--workers", type=int, default=0, help="threads of an rpc-service; default commlib's own")
     p.add_argument("--typed", action="store_true", help="RPC with a message class instead of dicts")
     p.add_argument("--cancel-after", type=float, help="action-client: cancel after this many seconds")
     p.add_argument("--exit-with-stdin", action="store_true", help="end cleanly when stdin closes (the starter is gone)")
