@@ -47,34 +47,36 @@ export class Sender {
     });
   }
 
-  async publish(address: string, payload: Uint8Array, options: SendOptions = {}): Promise<void> {
-    const { delivery, signal } = options;
-    checkTopic(address);
-    checkOptions(options);
-    if (signal?.aborted) throw new AbortedError(`publishing to ${address}`, signal.reason);
-    const out: Outgoing = {
-      topic: address,
-      record: toRecord(payload, options),
-      partition: options.native?.kafka?.partition,
-    };
-    if (delivery !== 'at-least-once') return abortable(this.#hand(out), signal, `publishing to ${address}`);
-    if (this.#stopped || (!this.#lane && !this.#offline().later)) throw this.#offline().error;
-    return abortable(this.#outbox.add(out, true), signal, `publishing to ${address}`);
+  // Not `async`: every message comes this way, and each promise more is felt.
+
+  publish(address: string, payload: Uint8Array, options: SendOptions = {}): Promise<void> {
+    try {
+      const { delivery, signal } = options;
+      const out = outgoing(address, payload, options);
+      if (signal?.aborted) throw new AbortedError(`publishing to ${address}`, signal.reason);
+      if (delivery !== 'at-least-once') return abortable(this.#hand(out), signal, `publishing to ${address}`);
+      if (this.#stopped || (!this.#lane && !this.#offline().later)) throw this.#offline().error;
+      return abortable(this.#outbox.add(out, true), signal, `publishing to ${address}`);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
-  async request(address: string, payload: Uint8Array, options: SendOptions = {}): Promise<void> {
-    checkTopic(address);
-    checkOptions(options);
-    return this.#hand({
-      topic: address,
-      record: toRecord(payload, options),
-      partition: options.native?.kafka?.partition,
-    });
+  request(address: string, payload: Uint8Array, options: SendOptions = {}): Promise<void> {
+    try {
+      return this.#hand(outgoing(address, payload, options));
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** To a topic that is there: the caller's own. It is not made, or answers to callers that left would leave topics behind. */
-  async respond(target: ReplyTarget, payload: Uint8Array): Promise<void> {
-    return this.#hand({ topic: replyTopic(target.replyTo), record: toRecord(payload), existing: true });
+  respond(target: ReplyTarget, payload: Uint8Array): Promise<void> {
+    try {
+      return this.#hand({ topic: replyTopic(target.replyTo), record: toRecord(payload), existing: true });
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   attach(link: Link, topics: Topics): void {
@@ -133,6 +135,16 @@ export class Sender {
       );
     });
   }
+}
+
+function outgoing(address: string, payload: Uint8Array, options: SendOptions): Outgoing {
+  checkTopic(address);
+  checkOptions(options);
+  return {
+    topic: address,
+    record: toRecord(payload, options),
+    partition: options.native?.kafka?.partition,
+  };
 }
 
 /** @throws `UnsupportedError` for what a record cannot carry. */
