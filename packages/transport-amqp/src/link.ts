@@ -2,7 +2,6 @@
  * One connection to the broker, from its opening to its end. amqplib does the framing and the heartbeat; its recovery stays
  * off. A link that ended is thrown away, with all its channels.
  */
-import { Duplex } from 'node:stream';
 import { type CommlibError, ConnectionError } from '@commlib/core';
 import { type Channel, type ChannelModel, type ConfirmChannel, connect, credentials } from 'amqplib';
 import { connectError, lossError } from './errors.js';
@@ -20,8 +19,6 @@ export class Link {
   readonly #model: ChannelModel;
   readonly #socket: AbortController;
   readonly #onEnd: (link: Link, error: CommlibError) => void;
-  readonly #stream: Duplex | undefined;
-  #gathering = false;
   #end: CommlibError | undefined;
   #reason: unknown;
   /** Called once each, when the link ends. */
@@ -90,7 +87,6 @@ export class Link {
     this.#model = model;
     this.#socket = socket;
     this.#onEnd = onEnd;
-    this.#stream = streamOf(model);
     model.on('error', (error) => {
       this.#reason ??= error;
     });
@@ -125,25 +121,6 @@ export class Link {
     this.throwIfEnded();
     return this.#watch(await this.#model.createConfirmChannel({ highWaterMark: HIGH_WATER_MARK }), onClosed);
   }
-
-  /**
-   * Called after something was given to a channel: amqplib writes each message by itself, at the end of this turn of the event
-   * loop; so what the turn brings is held together until then, and goes out in one piece.
-   */
-  gather(): void {
-    if (this.#gathering || this.#stream === undefined) return;
-    this.#gathering = true;
-    this.#stream.cork();
-    process.nextTick(this.#release);
-  }
-
-  /** The channel's stream has told amqplib in this tick, which has planned its writing: this comes after. */
-  readonly #release = () => setImmediate(this.#write);
-
-  readonly #write = () => {
-    this.#gathering = false;
-    this.#stream?.uncork();
-  };
 
   /** Calls back when the link ends; returns the way to stop that. */
   onEnd(watcher: (error: CommlibError) => void): () => void {
@@ -209,11 +186,6 @@ export class Link {
     this.#watchers.clear();
     this.#onEnd(this, error);
   }
-}
-
-/** The socket below amqplib's connection, which its types do not show. Without it, writes are not gathered. */
-function streamOf({ connection }: ChannelModel): Duplex | undefined {
-  return 'stream' in connection && connection.stream instanceof Duplex ? connection.stream : undefined;
 }
 
 function interrupted(host: AmqpHost): ConnectionError {
