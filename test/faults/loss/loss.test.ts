@@ -6,7 +6,8 @@ import { marksOf, SMALL } from './plan.js';
 import { breaches } from './report.js';
 import { lossless } from './scenarios.js';
 
-for (const { name, stage: kind, signal } of lossless) {
+for (const { name, stage: kind, signal, onlySoak } of lossless) {
+  if (onlySoak) continue;
   describeOn(
     kind.broker,
     () => {
