@@ -14,7 +14,7 @@ describeOn('kafka', () => {
 
   conforms({
     column: 'Kafka',
-    place: 7,
+    place: 8,
     qualities: ['direct', 'faulty'],
     timeoutMs: 60_000,
     capabilities: kafka('kafka://broker').capabilities,

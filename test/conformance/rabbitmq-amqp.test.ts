@@ -12,6 +12,17 @@ describeOn('rabbitmq', () => {
   afterAll(() => broker?.stop('SIGKILL'));
 
   conforms({
+    column: 'AMQP, RabbitMQ, names: mqtt',
+    place: 6,
+    qualities: ['direct'],
+    capabilities: amqp('amqp://broker', { names: 'mqtt' }).capabilities,
+    create: (quality) =>
+      tcpBench(broker.url, quality, (url, { maxBuffered }) =>
+        amqp(url, { names: 'mqtt', maxBuffered, backoff: { minMs: 20, maxMs: 200 } }),
+      ),
+  });
+
+  conforms({
     column: 'AMQP, RabbitMQ',
     place: 5,
     qualities: ['direct', 'faulty'],

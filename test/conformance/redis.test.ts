@@ -13,7 +13,7 @@ describeOn('redis', () => {
 
   conforms({
     column: 'Redis',
-    place: 6,
+    place: 7,
     qualities: ['direct', 'faulty'],
     capabilities: redis('redis://broker').capabilities,
     create: (quality) =>

@@ -5,7 +5,8 @@ const INTRODUCTION = `# What is proved of each transport
 
 Every sentence of [the transport contract](contract.md) that a user could notice is a property with a test of its own. The kit
 \`@commlib/conformance\` runs them all on every transport and broker, against real brokers: once directly, and once more through a
-TCP proxy that delivers everything late, unevenly, and in small pieces. _pass_ means both.
+TCP proxy that delivers everything late, unevenly, and in small pieces. _pass_ means both. (In memory there is no TCP, and the MQTT ways
+of AMQP are run directly only.) The Kafka of the run takes messages of 2 MiB: as it comes, it takes none of 1 MiB.
 
 _off (n)_ is never a test that was left out. Either the transport lacks the capability, and the kit has shown that asking for it is
 an \`UnsupportedError\` where there is something to ask for; or the broker itself breaks the promise, and the kit has shown that it

@@ -4,7 +4,7 @@ import type { TestBench } from './bench.js';
 import { ensure } from './check.js';
 import { Lab } from './lab.js';
 import { properties } from './properties/index.js';
-import { missingControl, type Property, whyOff } from './property.js';
+import { type Control, missingControl, type Property, whyOff } from './property.js';
 import type { Runner } from './runner.js';
 
 /** How a property ended. */
@@ -95,6 +95,13 @@ export function describeTransport(options: ConformanceOptions): void {
   });
 }
 
+/** Why a property is off that takes what the bench has not. */
+const WITHOUT: Readonly<Record<Control, string>> = {
+  cut: 'the bench cannot cut its links',
+  block: 'the bench cannot make the broker unreachable',
+  silence: 'the bench has no link that could fall silent',
+};
+
 /** A test may wait for its turn while the runner's clock is running already. */
 const WAITING = 20;
 
@@ -176,5 +183,5 @@ async function run(
   }
   if (failed) throw failed.error;
   ensure(inTime, `not done within ${timeoutMs} ms`);
-  return off ?? (control === undefined ? undefined : `the bench has no ${control}()`);
+  return off ?? (control === undefined ? undefined : WITHOUT[control]);
 }
