@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Inbound } from '@commlib/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { describeOn, type RabbitmqBroker, sharedRabbitmq, startRabbitmq, until } from '../brokers/index.js';
@@ -244,7 +245,7 @@ describeOn(
         });
         await link.transport.serve(`${topic}-rpc`, { maxInFlight: 4 }, (request) => {
           const target = { replyTo: request.replyTo ?? '', correlationId: request.correlationId };
-          void link.transport.respond(request, target, bytes('pong'));
+          link.transport.respond(request, target, bytes('pong')).catch(() => {});
           request.settle?.('ack');
         });
         const replies: string[] = [];

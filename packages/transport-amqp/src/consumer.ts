@@ -74,10 +74,15 @@ export class Consumer implements Standing {
         { noAck: prefetch === 0 },
       );
       this.#tag = consumed.consumerTag;
+      if (this.#closed) await link.closeChannel(channel);
     } catch (error) {
       link.throwIfEnded();
       throw refusal(error, what);
     }
+  }
+
+  abandon(): void {
+    void this.close();
   }
 
   /** Nothing is delivered from now on; resolves when what was delivered is settled and the broker knows. */

@@ -1,12 +1,20 @@
 /** What must be there again after every reconnect: subscriptions, services, inboxes; each of them once. */
-import type { CommlibError } from '@commlib/core';
+import { type CommlibError, ConnectionError, within } from '@commlib/core';
 import type { Link } from './link.js';
 
 /** Something that is set up on a link, and anew on the next one. */
 export interface Standing {
   /** Resolves when the broker has confirmed all of it. */
   open(link: Link): Promise<void>;
+  /** Nobody waits for it any more: should it come to stand all the same, it ends. */
+  abandon?(): void;
 }
+
+/**
+ * A broker that says nothing to a request of ours in this time will not: so does RabbitMQ about a quorum queue that it cannot
+ * bring up.
+ */
+const PATIENCE_MS = 30_000;
 
 interface Entry {
   readonly item: Standing;
@@ -48,6 +56,7 @@ export class Registry {
       }
     } catch (error) {
       this.#entries.delete(item);
+      item.abandon?.();
       throw error;
     }
   }
@@ -98,7 +107,7 @@ export class Registry {
       .catch(() => {})
       .then(async () => {
         if (entry.openedOn === link) return;
-        await entry.item.open(link);
+        await inTime(entry.item.open(link), link);
         entry.openedOn = link;
         entry.established = true;
       });
@@ -112,4 +121,13 @@ export class Registry {
       await new Promise<void>((resolve, reject) => this.#online.push({ resolve, reject }));
     }
   }
+}
+
+async function inTime(opening: Promise<void>, link: Link): Promise<void> {
+  if (await within(PATIENCE_MS, opening)) return opening;
+  opening.catch(() => {});
+  throw new ConnectionError(
+    'CONNECTION_TIMEOUT',
+    `${link.host.target} did not answer to a subscription or service within ${PATIENCE_MS} ms`,
+  );
 }
