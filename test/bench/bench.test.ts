@@ -62,6 +62,32 @@ describeOn(
   { own: true },
 );
 
+for (const [broker, transport] of [
+  ['rabbitmq', 'amqp'],
+  ['redis', 'redis'],
+  ['kafka', 'kafka'],
+] as const) {
+  describeOn(
+    broker,
+    () => {
+      test(`the smallest size on ${transport}`, async () => {
+        const wanted = ['pubsub', 'at-least-once', 'rpc-64'];
+        const { brokers, verdicts } = await measuredBy(
+          ...['--quick', '--transport', transport, '--subject', 'raw-unpipelined', '--subject', 'commlib'],
+          ...wanted.flatMap((id) => ['--scenario', id]),
+        );
+        expect(brokers.map(({ id }) => id)).toEqual([transport]);
+        const scenarios = brokers[0]?.scenarios ?? {};
+        expect(Object.keys(scenarios)).toEqual(wanted);
+        const unpipelined = transport === 'redis' ? ['raw-unpipelined'] : [];
+        expect(Object.keys(scenarios['rpc-64'] ?? {})).toEqual(['raw', ...unpipelined, 'commlib']);
+        expect(verdicts).toHaveLength(wanted.length + unpipelined.length);
+      }, 180_000);
+    },
+    { own: true },
+  );
+}
+
 test('an option that does not exist is an error, not ignored', async () => {
   await expect(bench('--fast')).rejects.toThrow(/--fast/);
   await expect(bench('--scenario', 'rpc-2')).rejects.toThrow(/no scenario rpc-2/);
