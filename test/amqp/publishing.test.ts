@@ -119,6 +119,18 @@ describeOn('rabbitmq', () => {
     expect(got).toEqual(Array.from({ length: 50 }, (_, n) => String(n)));
   });
 
+  test('what was published before the close arrives', async () => {
+    await using reader = await connected(url);
+    const address = unique();
+    let got = 0;
+    await reader.transport.subscribe(address, lossy, () => void got++);
+    const link = await connected(url);
+    const sent = Array.from({ length: 3000 }, () => link.transport.publish(address, bytes('x')));
+    await link.transport.close({ deadlineMs: 5000 });
+    await Promise.all(sent);
+    await until(() => got === 3000, { what: 'all of them' });
+  });
+
   test('half-open: what is unconfirmed is sent again over the next connection', async () => {
     await using proxy = await startProxy(Number(new URL(url).port));
     await using link = await connected(through(proxy, url), { heartbeatMs: 1000 });

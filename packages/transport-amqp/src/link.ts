@@ -21,6 +21,7 @@ export class Link {
   readonly #onEnd: (link: Link, error: CommlibError) => void;
   #end: CommlibError | undefined;
   #reason: unknown;
+  readonly #channels = new Set<Channel>();
   /** Called once each, when the link ends. */
   readonly #watchers = new Set<(error: CommlibError) => void>();
 
@@ -134,7 +135,9 @@ export class Link {
     if (!this.alive) return;
     const timer = setTimeout(() => this.#socket.abort(), deadlineMs);
     try {
-      await this.#orEnd(this.#model.close());
+      // The end of the connection overtakes what the channels still hold.
+      await Promise.all([...this.#channels].map((channel) => this.closeChannel(channel)));
+      if (this.alive) await this.#orEnd(this.#model.close());
     } catch {
       // It ended on its own meanwhile.
     } finally {
@@ -168,11 +171,13 @@ export class Link {
 
   #watch<C extends Channel>(channel: C, onClosed: (error: unknown) => void): C {
     let reason: unknown;
+    this.#channels.add(channel);
     channel.on('error', (error) => {
       reason = error;
     });
     channel.on('handler-error', (error) => this.abandon(lossError(error, this.host.target)));
     channel.on('close', () => {
+      this.#channels.delete(channel);
       // With the connection, or because we closed it: nothing to tell.
       if (reason !== undefined && this.alive) onClosed(reason);
     });
