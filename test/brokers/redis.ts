@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Broker, BrokerUnavailable, notOurs } from './broker.js';
@@ -44,7 +44,11 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
   };
   const directory = await mkdtemp(join(tmpdir(), 'commlib-redis-'));
   const socketDirectory = options.unixSocket ? join(directory, 'socket') : undefined;
-  if (socketDirectory !== undefined) await mkdir(socketDirectory, { mode: 0o777 });
+  if (socketDirectory !== undefined) {
+    await mkdir(socketDirectory);
+    // In a container the server is another user, who must be able to put the socket there.
+    await chmod(socketDirectory, 0o777);
+  }
   const start = found.source === 'docker' ? inDocker : fromBinary;
   let controls: Controls;
   try {
