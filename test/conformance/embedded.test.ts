@@ -6,10 +6,11 @@ import { tcpBench } from './tcp-bench.js';
 
 let broker: MqttBroker;
 beforeAll(async () => {
-  broker = await startEmbedded();
+  broker = await startEmbedded({ users: { kit: 'secret' } });
 });
 afterAll(() => broker?.stop());
 
+const options = { username: 'kit', backoff: { minMs: 20, maxMs: 200 } };
 conforms({
   column: 'MQTT 3.1.1, embedded aedes',
   place: 3,
@@ -21,7 +22,11 @@ conforms({
       'aedes 1.x keeps no message with an empty level for a durable wildcard subscription',
   },
   create: (quality) =>
-    tcpBench(broker.url, quality, (url, { maxBuffered, program }) =>
-      mqtt(url, { maxBuffered, clientId: program, backoff: { minMs: 20, maxMs: 200 } }),
+    tcpBench(
+      broker.url,
+      quality,
+      (url, { maxBuffered, program }) =>
+        mqtt(url, { ...options, password: 'secret', maxBuffered, clientId: program }),
+      (url) => mqtt(url, { ...options, password: 'wrong' }),
     ),
 });

@@ -11,25 +11,20 @@ describeOn('rabbitmq', () => {
   });
   afterAll(() => broker?.stop('SIGKILL'));
 
-  conforms({
-    column: 'AMQP, RabbitMQ, names: mqtt',
-    place: 6,
-    qualities: ['direct'],
-    capabilities: amqp('amqp://broker', { names: 'mqtt' }).capabilities,
-    create: (quality) =>
-      tcpBench(broker.url, quality, (url, { maxBuffered }) =>
-        amqp(url, { names: 'mqtt', maxBuffered, backoff: { minMs: 20, maxMs: 200 } }),
-      ),
-  });
-
-  conforms({
-    column: 'AMQP, RabbitMQ',
-    place: 5,
-    qualities: ['direct', 'faulty'],
-    capabilities: amqp('amqp://broker').capabilities,
-    create: (quality) =>
-      tcpBench(broker.url, quality, (url, { maxBuffered }) =>
-        amqp(url, { maxBuffered, backoff: { minMs: 20, maxMs: 200 } }),
-      ),
-  });
+  const backoff = { minMs: 20, maxMs: 200 };
+  for (const names of ['amqp', 'mqtt'] as const) {
+    conforms({
+      column: names === 'amqp' ? 'AMQP, RabbitMQ' : 'AMQP, RabbitMQ, names: mqtt',
+      place: names === 'amqp' ? 5 : 6,
+      qualities: names === 'amqp' ? ['direct', 'faulty'] : ['direct'],
+      capabilities: amqp('amqp://broker', { names }).capabilities,
+      create: (quality) =>
+        tcpBench(
+          broker.url,
+          quality,
+          (url, { maxBuffered }) => amqp(url, { names, maxBuffered, backoff }),
+          (url) => amqp(url, { names, password: 'wrong', backoff }),
+        ),
+    });
+  }
 });

@@ -11,6 +11,7 @@ describeOn('rabbitmq', () => {
   });
   afterAll(() => broker?.stop('SIGKILL'));
 
+  const options = { version: 4, backoff: { minMs: 20, maxMs: 200 } } as const;
   conforms({
     column: 'MQTT 3.1.1, RabbitMQ',
     place: 4,
@@ -20,8 +21,11 @@ describeOn('rabbitmq', () => {
       'names.literal': 'RabbitMQ turns the dots of an MQTT topic into slashes',
     },
     create: (quality) =>
-      tcpBench(broker.mqttUrl, quality, (url, { maxBuffered, program }) =>
-        mqtt(url, { version: 4, maxBuffered, clientId: program, backoff: { minMs: 20, maxMs: 200 } }),
+      tcpBench(
+        broker.mqttUrl,
+        quality,
+        (url, { maxBuffered, program }) => mqtt(url, { ...options, maxBuffered, clientId: program }),
+        (url) => mqtt(url, { ...options, password: 'wrong' }),
       ),
   });
 });

@@ -7,19 +7,23 @@ import { tcpBench } from './tcp-bench.js';
 describeOn('redis', () => {
   let broker: RedisServer;
   beforeAll(async () => {
-    broker = await startRedis();
+    broker = await startRedis({ password: 'secret' });
   });
   afterAll(() => broker?.stop());
 
+  const backoff = { minMs: 20, maxMs: 200 };
   conforms({
     column: 'Redis',
     place: 7,
     qualities: ['direct', 'faulty'],
     capabilities: redis('redis://broker').capabilities,
     create: (quality) =>
-      tcpBench(broker.url, quality, (url, { maxBuffered }) =>
+      tcpBench(
+        broker.url,
+        quality,
         // What a member that is gone had is given to another after this.
-        redis(url, { maxBuffered, backoff: { minMs: 20, maxMs: 200 }, claimIdleMs: 1_500 }),
+        (url, { maxBuffered }) => redis(url, { maxBuffered, backoff, claimIdleMs: 1_500 }),
+        (url) => redis(url, { password: 'wrong', backoff }),
       ),
   });
 });

@@ -16,12 +16,14 @@ export async function tcpBench(
   url: string,
   quality: Quality,
   make: (url: string, request: TransportRequest) => Transport,
+  stranger?: (url: string) => Transport,
 ): Promise<TestBench> {
   const proxy = await startProxy(Number(new URL(url).port));
   if (quality === 'faulty') spoil(proxy);
   const there = through(proxy, url);
   return {
     transport: (request) => make(there, request),
+    ...(stranger && { stranger: () => stranger(there) }),
     cut: () => proxy.cut(),
     block: () => proxy.refuse(),
     unblock: () => proxy.accept(),

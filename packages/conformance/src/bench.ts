@@ -19,6 +19,8 @@ export interface TransportRequest {
 export interface TestBench extends AsyncDisposable {
   /** A new transport that is idle, each time another connection to the same broker. The kit connects and closes it. */
   transport(request: TransportRequest): Transport;
+  /** An idle transport to the same broker with credentials that it refuses. */
+  stranger?(): Transport;
   /** Resets every connection of this bench; new ones are accepted. */
   cut?(): void | Promise<void>;
   /** Resets every connection of this bench and refuses new ones, as a broker does that is down. */

@@ -100,6 +100,7 @@ const WITHOUT: Readonly<Record<Control, string>> = {
   cut: 'the bench cannot cut its links',
   block: 'the bench cannot make the broker unreachable',
   silence: 'the bench has no link that could fall silent',
+  stranger: 'there are no credentials that could be wrong',
 };
 
 /** A test may wait for its turn while the runner's clock is running already. */

@@ -158,7 +158,17 @@ export class Lab {
 
   /** A connection that is not made yet. */
   link(request: TransportRequest = {}): Link {
-    const link = new Link(this, this.bench.transport(request));
+    return this.#watch(this.bench.transport(request));
+  }
+
+  /** One that the broker will refuse; undefined when the bench has none. */
+  stranger(): Link | undefined {
+    const transport = this.bench.stranger?.();
+    return transport && this.#watch(transport);
+  }
+
+  #watch(transport: Transport): Link {
+    const link = new Link(this, transport);
     this.#links.push(link);
     return link;
   }

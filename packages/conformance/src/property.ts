@@ -10,8 +10,8 @@ export interface Need {
   ask?(lab: Lab): Promise<void>;
 }
 
-/** What a property does to the links of its bench. */
-export type Control = 'cut' | 'block' | 'silence';
+/** What a property asks of its bench beyond connections. */
+export type Control = 'cut' | 'block' | 'silence' | 'stranger';
 
 /** One sentence of the contract, and the test of it. */
 export interface Property {

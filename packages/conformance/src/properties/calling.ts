@@ -306,6 +306,37 @@ export const calling: readonly Property[] = [
     },
   },
   {
+    id: 'inbox.close',
+    promise: 'A closed inbox delivers nothing any more; others go on.',
+    async test(lab) {
+      const [asking, answering] = [await lab.connect(), await lab.connect()];
+      const address = asking.address(lab.name());
+      const requests: Inbound[] = [];
+      await answering.transport.serve(address, { maxInFlight: 10 }, (request) => {
+        requests.push(request);
+        request.settle?.('ack');
+      });
+      const [late, heard]: [Inbound[], Inbound[]] = [[], []];
+      const closed = await asking.transport.openInbox({}, (reply) => late.push(reply));
+      const open = await asking.transport.openInbox({}, (reply) => heard.push(reply));
+      const targets = [closed.claim(), open.claim()];
+      for (const [i, inbox] of [closed, open].entries()) {
+        const target = targets[i];
+        if (target) await inbox.send(address, bytes('{}'), target);
+        await lab.arrived('requests', requests, i + 1);
+      }
+      await closed.close();
+      for (const [i, request] of requests.entries()) {
+        const target = { ...targets[i], replyTo: request.replyTo ?? targets[i]?.replyTo ?? '' };
+        const answer = { ...target, correlationId: request.correlationId ?? targets[i]?.correlationId };
+        // To an inbox that is gone: refused, or lost; either will do.
+        await answering.transport.respond(request, answer, bytes('{}')).catch(() => {});
+      }
+      await lab.arrived('answer to the open inbox', heard, 1);
+      equal(late.length, 0, 'answers to the closed inbox');
+    },
+  },
+  {
     id: 'inbox.two',
     promise: 'Two inboxes of one connection stand beside each other.',
     async test(lab) {

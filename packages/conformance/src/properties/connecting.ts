@@ -113,6 +113,21 @@ export const connecting: readonly Property[] = [
     },
   },
   {
+    id: 'connect.permanent',
+    promise: 'Permanent errors (bad credentials) end the attempts, now and later.',
+    controls: ['stranger'],
+    async test(lab) {
+      const link = lab.stranger();
+      ensure(link !== undefined, 'the bench has credentials that are refused');
+      const begun = performance.now();
+      const error = await rejects(link.connect({ timeoutMs: 60_000 }), 'AUTHENTICATION_FAILED', 'connecting');
+      ensure(performance.now() - begun < 15_000, 'it took 15 s to give up');
+      ensure('permanent' in error && error.permanent === true, 'the error says that it is permanent');
+      equal(link.states.at(-1), 'closed', 'the last state');
+      equal(link.states.filter((state) => state === 'connecting').length, 1, 'attempts');
+    },
+  },
+  {
     id: 'connect.before',
     promise: 'A transport that is not connected sends nothing: publishing says so at once.',
     async test(lab) {
