@@ -83,6 +83,20 @@ describeOn(
       expect(got).toEqual(['.old.x now', '.new.x 1', '.new.x 2']);
     });
 
+    test('a wildcard misses nothing of a topic that another subscription of its connection was first to ask for', async () => {
+      await using link = await connected(broker.url, { topicPollMs: 60_000 });
+      const word = unique();
+      const wild: string[] = [];
+      const exact: string[] = [];
+      await link.transport.subscribe(`${word}.#`, lossy, (message) => wild.push(text(message)));
+      await using from = await connected(broker.url);
+      await from.transport.publish(`${word}.x`, bytes('before'), surely);
+      await link.transport.subscribe(`${word}.x`, lossy, (message) => exact.push(text(message)));
+      await from.transport.publish(`${word}.x`, bytes('after'), surely);
+      await until(() => wild.length === 2 && exact.length > 0, { what: 'both' });
+      expect([wild, exact]).toEqual([['before', 'after'], ['after']]);
+    });
+
     test('a durable group with a wildcard finds topics made later, also those made while nobody was there', async () => {
       await using from = await connected(broker.url);
       const word = unique();

@@ -73,8 +73,10 @@ export class Fetcher {
 
   /** It may be read again, or for the first time. */
   wake(cursor: Cursor): void {
-    const node = this.#topics.known(cursor.topic)?.[cursor.partition];
-    if (node === undefined) return void this.#find(cursor.topic);
+    const leaders = this.#topics.known(cursor.topic);
+    if (!leaders) return void this.#find(cursor.topic);
+    const node = leaders[cursor.partition];
+    if (node === undefined) return; // The topic was made anew, with fewer partitions.
     const loop = this.#loops.get(node);
     if (loop) return loop.wake?.();
     const made: Loop = { node, wake: undefined };
@@ -101,7 +103,11 @@ export class Fetcher {
         await this.#fetch(loop.node, cursors, TOTAL_BYTES);
       } catch (error) {
         if (this.#stopped || !this.#link.alive) return;
-        await this.#recover(error, loop.node, cursors);
+        await this.#recover(error, loop.node, cursors).catch(async (again) => {
+          // What failed while trying to go on is met again by the next request.
+          if (isLinkError(again)) this.#link.failed(again);
+          else await pause(AGAIN_MS);
+        });
       }
     }
   }
@@ -109,9 +115,9 @@ export class Fetcher {
   #readable(node: number): Cursor[] {
     const readable: Cursor[] = [];
     for (const cursor of this.#cursors) {
-      const leader = this.#topics.known(cursor.topic)?.[cursor.partition];
-      if (leader === undefined) void this.#find(cursor.topic);
-      else if (leader === node && !cursor.paused) readable.push(cursor);
+      const leaders = this.#topics.known(cursor.topic);
+      if (!leaders) void this.#find(cursor.topic);
+      else if (leaders[cursor.partition] === node && !cursor.paused) readable.push(cursor);
     }
     return readable;
   }

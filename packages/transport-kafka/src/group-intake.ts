@@ -115,7 +115,11 @@ export class GroupIntake implements Intake {
       this.#ground = ground;
       await this.#join(ground);
     } catch (error) {
-      if (this.#ground === ground) this.detach();
+      if (this.#ground === ground) {
+        // The others need not wait until a member is missed that never began.
+        if (session.link.alive) await this.#membership.leave(false).catch(() => {});
+        this.detach();
+      }
       await session.link.endCluster(cluster, 1000);
       throw error;
     }
@@ -245,7 +249,8 @@ export class GroupIntake implements Intake {
     for (const [key, { topic, partition }] of added) {
       const before = this.#parts.get(key);
       // What we know to be done may be more than what we could tell the broker.
-      const position = Math.max(positions.get(key) ?? 0, before?.done ?? 0);
+      const stored = positions.get(key) ?? 0;
+      const position = this.#options.durable ? Math.max(stored, before?.done ?? 0) : stored;
       const part = new Part(topic, partition, position, before, () => this.#pump());
       this.#parts.set(key, part);
       ground.fetcher.add(part);
@@ -348,7 +353,8 @@ export class GroupIntake implements Intake {
       const { topic, partition, done: offset } = part;
       if (!(await this.#membership.commit(byTopic([{ topic, partition, offset }])))) {
         // Another member may have it, so that it is not ours to give; this one reads on from what it is given next.
-        if (!part.lost) part.lost = true;
+        part.lost = true;
+        void this.#change();
         break;
       }
       part.committed = offset;

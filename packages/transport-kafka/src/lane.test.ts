@@ -1,4 +1,4 @@
-import type { CommlibError } from '@commlib/core';
+import { CommlibError } from '@commlib/core';
 import { describe, expect, test, vi } from 'vitest';
 import { Lane, type LaneOptions, type Outgoing } from './lane.js';
 import { Link } from './link.js';
@@ -41,7 +41,7 @@ function lane(options: Omit<KafkaOptions, 'acks'> & { acks?: -1 | 1; leaders?: n
     );
   const first = (i: number) => requests[i]?.request.topicData[0]?.partitions[0]?.firstSequence;
   const at = (count: number) => vi.waitFor(() => expect(requests.length).toBe(count));
-  return { send, sent, first, at, requests, sequences };
+  return { send, sent, first, at, requests, sequences, lane: made };
 }
 
 const failure = (type: string) => Object.assign(new Error(type), { name: 'KafkaJSProtocolError', type });
@@ -87,6 +87,15 @@ describe('what goes together', () => {
     expect(performance.now() - begun).toBeGreaterThan(20);
     expect(sent(1)).toEqual(['a', 'b']);
   });
+});
+
+test('after the loss nothing waits for ever', async () => {
+  const { send, at, lane: made } = lane();
+  void send('under way');
+  await at(1);
+  const waiting = send('waiting');
+  made.fail(new CommlibError('GONE', 'the connection is gone'));
+  expect((await waiting)?.code).toBe('GONE');
 });
 
 describe('at least once', () => {

@@ -98,6 +98,18 @@ export class Lane {
     }
   }
 
+  /** The connection is gone: whatever waits here fails. What is under way hears of it by its request. */
+  fail(error: CommlibError): void {
+    for (const queues of this.#queues.values()) {
+      for (const queue of queues) {
+        if (!queue) continue; // Partitions that nothing was sent to.
+        queue.bytes = 0;
+        for (const entry of queue.entries.splice(0)) entry.done(error);
+      }
+    }
+    for (const entries of this.#awaited.values()) for (const entry of entries.splice(0)) entry.done(error);
+  }
+
   /** What waits for a topic that is not known yet goes on when it is; an error ends all of it. */
   async #lookUp(topic: string, existing: boolean): Promise<void> {
     const { topics, link } = this.#options;

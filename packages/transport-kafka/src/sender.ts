@@ -88,7 +88,9 @@ export class Sender {
   }
 
   detach(error: CommlibError): void {
+    const lane = this.#lane;
     this.#lane = undefined;
+    lane?.fail(error);
     this.#outbox.detach(error);
   }
 
@@ -98,8 +100,10 @@ export class Sender {
   }
 
   fail(error: CommlibError): void {
+    const lane = this.#lane;
     this.#lane = undefined;
     this.#stopped = true;
+    lane?.fail(error);
     this.#outbox.fail(error);
   }
 

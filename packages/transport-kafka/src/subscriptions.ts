@@ -155,6 +155,8 @@ export class Subscriptions {
   async #joinOne(session: Session, member: Member, { filter, start, own }: JoinOptions): Promise<void> {
     const { topics } = session;
     const leaders = await topics.need(filter, own);
+    // Wildcards read it from its beginning if they have not met it: before this one begins at its end.
+    await this.#discover(session, filter, leaders);
     // Nothing was there before a topic of our own.
     const starts = own ? leaders.map(() => 0) : [...(await startOffsets(topics, filter, leaders, start))];
     session.link.throwIfEnded();
@@ -180,6 +182,8 @@ export class Subscriptions {
     there.forEach(([topic, leaders], i) => {
       this.#attach(session, member, topic, leaders, [...(starts[i] ?? [])]);
       later.delete(topic);
+      // Others may not have met it: they do at the next look.
+      if (this.#wildCount === 1) this.#seen.add(topic);
     });
     for (const [topic, leaders] of later) await this.#attachFromBeginning(session, [member], topic, leaders);
   }
@@ -244,7 +248,6 @@ export class Subscriptions {
     });
     reader.members.set(member, floors.length > 0 ? floors : undefined);
     member.readers.add(reader);
-    this.#seen.add(topic);
     for (const cursor of moved) session.fetcher.add(cursor);
   }
 
