@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Inbound } from '@commlib/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { describeOn, type RabbitmqBroker, sharedRabbitmq, startRabbitmq, until } from '../brokers/index.js';
