@@ -21,6 +21,7 @@ export const help = `npm run bench -- [options]
   --peers            also NestJS, Moleculer and commlib-py; installs them (outside of the repository)
   --quick            one short run of each: shows that it works, the figures mean nothing
   --json             the result as JSON on standard output
+  --markdown         the result as the tables of docs/benchmarks.md
   --assert           exit code 1 when a target is missed
   --scenario <id>    only this one, may be repeated: ${scenarios.map(({ id }) => id).join(', ')}
   --subject <name>   beside raw only this one, may be repeated: ${subjects.join(', ')}
@@ -35,6 +36,7 @@ export interface Options {
   readonly size: Size;
   readonly quick: boolean;
   readonly json: boolean;
+  readonly markdown: boolean;
   readonly assert: boolean;
   readonly transports: readonly Transport[];
   readonly scenarios: readonly Scenario[];
@@ -52,6 +54,7 @@ export function readOptions(args: readonly string[]): Options | undefined {
       peers: { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
+      markdown: { type: 'boolean', default: false },
       assert: { type: 'boolean', default: false },
       scenario: { type: 'string', multiple: true },
       subject: { type: 'string', multiple: true },
@@ -73,6 +76,7 @@ export function readOptions(args: readonly string[]): Options | undefined {
     },
     quick: values.quick,
     json: values.json,
+    markdown: values.markdown,
     assert: values.assert,
     transports: values.transport?.map(transport) ?? transports,
     scenarios: values.scenario?.map(scenario) ?? scenarios,

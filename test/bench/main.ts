@@ -4,6 +4,7 @@ import { cpus } from 'node:os';
 import { resolve } from 'node:path';
 import { help, type Options, readOptions } from './arguments.js';
 import { benchBrokers, whyNoBroker } from './brokers.js';
+import { markdownOf } from './markdown.js';
 import { measure, type ScenarioResult } from './measure.js';
 import { PYTHON_VERSION, preparePeers } from './peers.js';
 import { type BrokerResult, jsonOf, tableOf, verdictsOf, verdictTable } from './report.js';
@@ -54,7 +55,7 @@ for (const { id, transport, title, server, start } of benchBrokers) {
   }
   const result = { id, transport, title, version: broker.version, scenarios: measured };
   results.push(result);
-  if (!options.json) console.log(tableOf(result));
+  if (!options.json && !options.markdown) console.log(tableOf(result));
 }
 
 const verdicts = verdictsOf(results);
@@ -65,6 +66,7 @@ if (options.json) {
   const brokers = jsonOf(results);
   console.log(JSON.stringify({ machine, sizes, brokers, verdicts, skipped: [...skipped] }, null, 2));
 } else {
+  if (options.markdown) console.log(`${markdownOf(results)}\n`);
   console.log(
     `Both ends of a subject are in one process; the broker is another. ${machine.cores} × ${machine.cpu}, Node ${machine.node}.`,
   );
