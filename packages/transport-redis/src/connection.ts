@@ -28,8 +28,8 @@ export type OnMessage = (channel: string, payload: Buffer, pattern?: string) => 
 
 /** Unsent bytes above which a connection counts as congested. */
 const CONGESTED_BYTES = 262_144;
-/** So many commands in one turn of the event loop make a connection busy when exceeded. */
-const FEW = 4;
+/** A connection with more commands than this without an answer is busy. */
+const FEW = 8;
 /** A read waits at the server for this long at most, and is then asked anew: so a dead link is noticed. */
 export const BLOCK_MS = 5_000;
 
@@ -51,8 +51,6 @@ export class Connection {
   #progress = 0;
   #watch: ReturnType<typeof setInterval> | undefined;
   #corked = false;
-  #turn = 0;
-  #busy = false;
   #drain: { promise: Promise<void>; settle: () => void } | undefined;
 
   /** Connects and authenticates. Rejects with the reason; nothing is left open then. */
@@ -169,6 +167,8 @@ export class Connection {
     const refuse = (error: unknown) => {
       refused ??= error;
     };
+    const { stream } = this.#redis;
+    stream.cork();
     // The same object again and again: there is nothing of its own in it.
     this.#multi ??= this.#command('multi', [], ignore, ignore);
     this.#write(this.#multi);
@@ -185,6 +185,7 @@ export class Connection {
         (error) => onError(refused ?? error),
       ),
     );
+    stream.uncork();
   }
 
   #multi: Command | undefined;
@@ -240,8 +241,7 @@ export class Connection {
    * one, so that much can go in one command.
    */
   soon(task: () => void): void {
-    this.#count();
-    if (this.#busy || this.#turn > FEW) immediate(task);
+    if (this.#unanswered > FEW) immediate(task);
     else queueMicrotask(task);
   }
 
@@ -328,29 +328,20 @@ export class Connection {
     return this.#unanswered > 0 && performance.now() - this.#progress > this.#silenceMs;
   }
 
-  #count(): void {
-    if (this.#turn++ > 0) return;
-    immediate(() => {
-      this.#busy = this.#turn > FEW;
-      this.#turn = 0;
-    });
-  }
-
-  /** On a busy connection, what is written in one turn of the event loop goes to the network in one piece. */
+  /**
+   * On a busy connection, what is written in one turn of the event loop goes to the network in one piece. On a quiet one nothing
+   * is held back: a single call must not wait for the end of the turn.
+   */
   #cork(): void {
-    this.#count();
-    if (this.#corked) return;
+    if (this.#corked || this.#unanswered <= FEW) return;
     const stream: Redis['stream'] | undefined = this.#redis.stream;
     if (!stream) return;
     this.#corked = true;
     stream.cork();
-    const flush = () => {
+    immediate(() => {
       this.#corked = false;
       stream.uncork();
-    };
-    // A read that begins to wait again is in no hurry: what its last one brought is answered first.
-    if (this.#busy || this.#turn > FEW || this.#options.role === 'reads') immediate(flush);
-    else queueMicrotask(flush);
+    });
   }
 }
 

@@ -7,6 +7,8 @@ import { isMissingStream } from './errors.js';
 import { readStreams, type StreamEntry } from './stream-entries.js';
 
 const PAUSE_MS = 1_000;
+/** Taken once, so that a test with fake timers does not stop the reading. */
+const immediate = setImmediate;
 
 /** What a reader is made with. */
 export interface StreamReaderOptions {
@@ -28,6 +30,8 @@ export class StreamReader {
   #id: number | undefined;
   #waiting: ReadonlySet<string> | undefined;
   #waking = false;
+  /** Between two reads. */
+  #resting = false;
   #pause: ReturnType<typeof setTimeout> | undefined;
   #rearmed: (() => void)[] = [];
 
@@ -52,7 +56,7 @@ export class StreamReader {
 
   /** Other streams are wanted than before. */
   changed(): void {
-    if (this.#connection === undefined || this.#pause !== undefined) return;
+    if (this.#connection === undefined || this.#pause !== undefined || this.#resting) return;
     const waiting = this.#waiting;
     if (waiting === undefined) return this.#read();
     if (!this.#options.wanted().keys.every((key) => waiting.has(key))) this.#wake();
@@ -111,7 +115,12 @@ export class StreamReader {
         // What is taken changes what is wanted; that is looked at once.
         for (const [key, entries] of readStreams(reply)) this.#options.onEntries(key, entries);
         this.#waiting = undefined;
-        this.#read();
+        // What was settled of it is acknowledged first.
+        this.#resting = true;
+        immediate(() => {
+          this.#resting = false;
+          if (connection === this.#connection) this.#read();
+        });
       },
       (error) => void this.#failed(connection, error),
     );
