@@ -68,6 +68,8 @@ class AmqpTransport implements Transport {
   #connectedBefore = false;
   #onEvent: (event: TransportEvent) => void = () => {};
   #closing: Promise<void> | undefined;
+  /** The link is being ended by ourselves: its end is no loss. */
+  #ending = false;
 
   constructor(config: AmqpConfig) {
     this.#config = config;
@@ -273,7 +275,7 @@ class AmqpTransport implements Transport {
     if (link !== this.#link) return;
     this.#registry.detach();
     this.#sender.detach(error);
-    this.#supervisor.lost(error);
+    if (!this.#ending) this.#supervisor.lost(error);
   }
 
   #report(event: TransportEvent): void {
@@ -321,6 +323,7 @@ class AmqpTransport implements Transport {
     this.#sender.stop();
     if (state === 'ready' || state === 'reconnecting') await within(left(), this.#sender.flushed());
     this.#registry.fail(this.#offline());
+    this.#ending = true;
     if (state === 'ready') await this.#link?.close(left());
     // Its last event fails what is still pending.
     this.#supervisor.close();

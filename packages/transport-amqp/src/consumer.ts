@@ -60,7 +60,7 @@ export class Consumer implements Standing {
       const stopWatching = link.onEnd(() => {
         if (this.#channel === channel) this.#discard();
       });
-      channel.once('close', stopWatching);
+      channel.once('close', () => process.nextTick(stopWatching));
       this.#channel = channel;
       this.#link = link;
       this.#acknowledger = prefetch === 0 ? undefined : new Acknowledger(channel);

@@ -87,7 +87,8 @@ export class AmqpInbox implements Inbox, Standing {
         if (this.#channel === channel) this.#channel = undefined;
         this.#fail(error);
       });
-      channel.once('close', stop);
+      // With the connection, the channel ends first.
+      channel.once('close', () => process.nextTick(stop));
     } catch (error) {
       link.throwIfEnded();
       throw refusal(error, 'the reply inbox');
@@ -112,7 +113,9 @@ export class AmqpInbox implements Inbox, Standing {
         this.#sent.set(id, { address, resolve, reject });
         this.#fence ??= setTimeout(() => this.#ask(channel), FENCE_MS);
       } catch (error) {
-        reject(refusal(error, `a request to ${address}`));
+        // A channel that is closed: the connection ended, and nobody has told yet.
+        const ended = error instanceof Error && error.name === 'IllegalOperationError';
+        reject(ended ? this.#host.offline() : refusal(error, `a request to ${address}`));
       }
     });
   }

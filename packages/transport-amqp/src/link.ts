@@ -135,6 +135,8 @@ export class Link {
     if (!this.alive) return;
     const timer = setTimeout(() => this.#socket.abort(), deadlineMs);
     try {
+      // What was settled in this very turn is acknowledged at its end.
+      await new Promise((resolve) => setImmediate(resolve));
       // The end of the connection overtakes what the channels still hold.
       await Promise.all([...this.#channels].map((channel) => this.closeChannel(channel)));
       if (this.alive) await this.#orEnd(this.#model.close());

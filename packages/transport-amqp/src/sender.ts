@@ -155,6 +155,8 @@ export class Sender {
       if (channel.publish(exchange, routingKey, asBuffer(payload), properties) && !this.#congested)
         return SENT;
     } catch (error) {
+      // A channel that is closed: the connection ended, and nobody has told yet.
+      if (error instanceof Error && error.name === 'IllegalOperationError') throw this.#host.offline().error;
       throw refusal(error, `a message to ${routingKey}`);
     }
     return abortable(this.#untilDrained(channel), signal, `publishing to ${routingKey}`);
