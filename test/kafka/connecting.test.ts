@@ -106,7 +106,7 @@ describeOn(
 
     test('nobody listens: it tries on, and then says so; with failFast at once', async () => {
       const url = `kafka://127.0.0.1:${await freePort()}`;
-      const patient = await rejection(kafka(url).connect({ ...connecting, timeoutMs: 400 }));
+      const patient = await rejection(kafka(url).connect({ ...connecting, timeoutMs: 2_000 }));
       expect(patient).toMatchObject({ code: 'TIMEOUT', cause: { code: 'CONNECTION_REFUSED' } });
       const hasty = await rejection(kafka(url).connect({ ...connecting, failFast: true }));
       expect(hasty).toMatchObject({ code: 'CONNECTION_REFUSED' });
