@@ -16,7 +16,9 @@ import {
   itsControl,
   itsPatterns,
   malformedRow,
+  numbered,
   oneClientAtOnce,
+  publishUntilHeard,
   theyCall,
   weFail,
   zippedCalls,
@@ -60,9 +62,10 @@ const newTopic: Row = {
   text: 'it subscribes to a topic that does not exist yet',
   async body({ node, name, peer }) {
     const at = name('ts.new');
-    await using listener = await peer('subscribe', at, '--count', '1', '--timeout', '20');
-    await node.publisher(topic(at, anything)).publish({ seq: 1 });
-    expect(await listener.next('message', undefined, 20_000)).toMatchObject({ data: { seq: 1 } });
+    await using listener = await peer('subscribe', at);
+    const publisher = node.publisher(topic(at, anything));
+    await publishUntilHeard({ transport: 'kafka' }, listener, () => publisher.publish({ seq: 1 }));
+    expect(listener.all('message')[0]).toMatchObject({ data: { seq: 1 } });
   },
 };
 
@@ -74,11 +77,15 @@ const ownGroups: Row = {
     const publisher = node.publisher(topic(at, anything));
     await publisher.publish({ seq: -1 });
     const listeners = await Promise.all([peer('subscribe', at), peer('subscribe', at)]);
+    const hear = (listener: PythonPeer) =>
+      publishUntilHeard({ transport: 'kafka' }, listener, () => publisher.publish({ seq: -2 }));
+    await Promise.all(listeners.map(hear));
     for (let seq = 0; seq < 10; seq++) await publisher.publish({ seq });
-    const got = (listener: PythonPeer) => listener.all('message').length;
+    const got = (listener: PythonPeer) =>
+      listener.all('message').filter(({ data }) => numbered.parse(data).seq >= 0).length;
     await until(() => listeners.every((listener) => got(listener) === 10), {
       what: 'ten messages each',
-      timeoutMs: 20_000,
+      timeoutMs: 40_000,
     });
     await Promise.all(listeners.map((listener) => listener.stop()));
   },
@@ -188,10 +195,11 @@ await interop({
         const plain = node.publisher(topic(ours, anything));
         await plain.publish({ seq: -1 });
         await using listener = await peer('subscribe', ours, '--compress');
-        await zipped.publisher(topic(ours, anything)).publish({ seq: 1 });
-        await plain.publish({ seq: 2 });
-        const last = await listener.next('message', undefined, 20_000);
-        expect(last.data).toEqual({ seq: 2 });
+        await publishUntilHeard({ transport: 'kafka' }, listener, async () => {
+          await zipped.publisher(topic(ours, anything)).publish({ seq: 1 });
+          await plain.publish({ seq: 2 });
+        });
+        expect(listener.all('message')[0]?.data).toEqual({ seq: 2 });
       },
     },
     {
@@ -205,8 +213,7 @@ await interop({
         await using pattern = await begin('psubscribe', name('ts.pattern.*'));
         await using exact = await peer('subscribe', at);
         await pattern.next('ready', undefined, 30_000);
-        await publisher.publish({ seq: 1 });
-        await exact.next('message', undefined, 20_000);
+        await publishUntilHeard({ transport: 'kafka' }, exact, () => publisher.publish({ seq: 1 }));
         expect(pattern.all('message')).toEqual([]);
       },
     },
@@ -216,11 +223,12 @@ await interop({
       why: 'a subscriber before 0.13.2 ends when its topic does not exist (`UNKNOWN_TOPIC_OR_PART`): it must be made first, and our publishers and subscribers make it',
       async show({ node, name, peer }) {
         const at = name('ts.new');
-        await using listener = await peer('subscribe', at, '--count', '1', '--timeout', '8');
+        await using listener = await peer('subscribe', at, '--count', '1', '--timeout', '20');
+        const asked = () => listener.log.includes('UNKNOWN_TOPIC_OR_PART');
+        await until(asked, { what: 'its question for the topic', timeoutMs: 30_000 });
         await node.publisher(topic(at, anything)).publish({ seq: 1 });
         expect(await listener.ended).toBe('code 1');
         expect(listener.all('message')).toEqual([]);
-        expect(listener.log).toContain('UNKNOWN_TOPIC_OR_PART');
       },
     },
     {

@@ -48,9 +48,7 @@ await interop({
       versions: ['0.11.5', '0.13.1', '0.13.2'],
       why: 'a client object keeps one answer for all its calls and mixes them up; it takes a client object per call in flight',
       async show(setting) {
-        const { ok, served } = await fortyOfOneClient(setting);
-        expect(served.size, 'we served each').toBe(40);
-        expect(ok).toBeLessThan(40);
+        expect(await fortyOfOneClient(setting)).toBeLessThan(40);
       },
     },
   ],

@@ -4,7 +4,16 @@ import { Redis } from 'ioredis';
 import { expect } from 'vitest';
 import { until } from '../brokers/index.js';
 import { sharedRedis } from '../brokers/shared.js';
-import { askControl, callEcho, commonRows, itsControl, malformedRow, serveEcho, theirCalls } from './rows.js';
+import {
+  askControl,
+  callEcho,
+  commonRows,
+  itsControl,
+  malformedRow,
+  oneWorker,
+  serveEcho,
+  theirCalls,
+} from './rows.js';
 import { interop, type Row, type Setting } from './suite.js';
 
 async function withClient<T>({ url }: Setting, work: (client: Redis) => Promise<T>): Promise<T> {
@@ -35,7 +44,7 @@ const nothingLeft: Row = {
   async body(setting) {
     const { name, peer } = setting;
     const [theirs, ours] = [name('py.keys'), name('ts.keys')];
-    await using _ = await peer('rpc-service', theirs);
+    await using _ = await peer('rpc-service', theirs, ...oneWorker);
     await callEcho(setting, theirs, 20, 20);
     const service = await serveEcho(setting.node, ours);
     expect(await theirCalls(setting, ours, '--typed', '--count', '5')).toMatchObject({ ok: 5 });

@@ -3,12 +3,13 @@ import { anything, commlibPattern, rpc, topic } from '@commlib/core';
 import { expect } from 'vitest';
 import { z } from 'zod';
 import { until } from '../brokers/index.js';
+import type { PythonPeer } from './python-peer.js';
 import type { Row, Setting } from './suite.js';
 
 /** What the untyped and the typed service of `peer.py` answer. */
 export const echoed = z.looseObject({ seq: z.number(), echo: z.looseObject({ seq: z.number() }) });
 export const typed = z.object({ seq: z.number(), text: z.string(), n: z.number() });
-const numbered = z.looseObject({ seq: z.number() });
+export const numbered = z.looseObject({ seq: z.number() });
 
 const row = (text: string, body: Row['body']): Row => ({ text, body });
 
@@ -35,29 +36,52 @@ export const ourPatterns = row(
         node.subscribe(topic(filter, numbered), ({ seq }) => void seen.push(`${i} ${seq}`)),
       ),
     );
-    await using _ = await peer('publish', `${base}.sensors.front`, '--count', '2', '--interval', '0.01');
+    // Its Kafka publisher makes the topic by its first message, and leaves without waiting for that.
+    const interval = transport === 'kafka' ? '3' : '0.01';
+    await using _ = await peer('publish', `${base}.sensors.front`, '--count', '2', '--interval', interval);
     const expected = wanted.flatMap((_filter, i) => [`${i} 0`, `${i} 1`]);
-    await until(() => seen.length >= expected.length, { what: 'two messages by each', timeoutMs: 20_000 });
+    await until(() => seen.length >= expected.length, { what: 'two messages by each', timeoutMs: 40_000 });
     expect(seen.sort()).toEqual(expected);
     await Promise.all(subscribers.map((subscriber) => subscriber.close()));
   },
 );
 
-export const itSubscribes = row(
-  'we publish, it subscribes: the same values arrive',
-  async ({ node, name, peer }) => {
-    const at = name('ts.plain');
-    const publisher = node.publisher(topic(at, anything));
-    // A log's subscribers of old versions want the topic to be there; elsewhere nobody hears this.
-    await publisher.publish({ seq: -1 });
-    await using listener = await peer('subscribe', at, '--count', '1', '--timeout', '20');
-    const list = [1, { deep: true }];
-    const data = { seq: 3, n: -7, f: 0.5, t: 'a/b é', nothing: null, list, nan: Number.NaN };
-    await publisher.publish(data);
-    const line = await listener.next('message', ({ data: got }) => numbered.parse(got).seq === 3, 20_000);
-    expect(line.data).toMatchObject({ ...data, nan: expect.anything() });
-  },
-);
+/**
+ * Publishes once, and on Kafka again until the peer hears it: there its subscribers say that they are ready before they are,
+ * and miss what came meanwhile.
+ */
+export async function publishUntilHeard(
+  { transport }: Pick<Setting, 'transport'>,
+  listener: PythonPeer,
+  publish: () => Promise<void>,
+): Promise<void> {
+  const heard = () => listener.all('message').length > 0;
+  const end = Date.now() + 40_000;
+  for (;;) {
+    await publish();
+    const timeoutMs = transport === 'kafka' && Date.now() < end ? 1_000 : 20_000;
+    const what = 'the message, by their subscriber';
+    const failed = await until(heard, { what, timeoutMs }).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    if (failed === undefined) return;
+    if (timeoutMs === 20_000) throw failed;
+  }
+}
+
+export const itSubscribes = row('we publish, it subscribes: the same values arrive', async (setting) => {
+  const { node, name, peer } = setting;
+  const at = name('ts.plain');
+  const publisher = node.publisher(topic(at, anything));
+  // A log's subscribers of old versions want the topic to be there; elsewhere nobody hears this.
+  await publisher.publish({ seq: -1 });
+  await using listener = await peer('subscribe', at);
+  const list = [1, { deep: true }];
+  const data = { seq: 3, n: -7, f: 0.5, t: 'a/b é', nothing: null, list, nan: Number.NaN };
+  await publishUntilHeard(setting, listener, () => publisher.publish(data));
+  expect(listener.all('message')[0]?.data).toMatchObject({ ...data, nan: expect.anything() });
+});
 
 export const itsPatterns = row('we publish, its pattern subscriber matches', async ({ node, name, peer }) => {
   await using listener = await peer('psubscribe', name('ts.pattern.*'), '--count', '1', '--timeout', '20');
@@ -181,26 +205,24 @@ export const theyCall = row('we serve: 60 calls of 10 of its clients at once', a
   await service.close();
 });
 
-/** Forty calls at once of one client object of theirs, answered in the reverse of their order, five at a time. */
-export async function fortyOfOneClient(setting: Setting): Promise<{ ok: number; served: Set<number> }> {
+/** Forty calls at once of one client object of theirs, and how many got their own answer. They are answered in the reverse of their order, five at a time. */
+export async function fortyOfOneClient(setting: Setting): Promise<number> {
   const at = setting.name('ts.single');
-  const served = new Set<number>();
   const contract = rpc(at, { request: requests, response: values });
   const service = await setting.node.serve(contract, async ({ seq }) => {
-    served.add(seq);
     await new Promise((resolve) => setTimeout(resolve, (5 - (seq % 5)) * 30));
     return { seq, text: '', n: 0 };
   });
   const flags = ['--typed', '--concurrency', '40', '--count', '40', '--timeout', '5'];
   const { ok } = await theirCalls(setting, at, ...flags);
   await service.close();
-  return { ok, served };
+  return ok;
 }
 
 export const oneClientAtOnce = row(
   'we serve: 40 calls at once of one client object of it',
   async (setting) => {
-    expect((await fortyOfOneClient(setting)).ok).toBe(40);
+    expect(await fortyOfOneClient(setting)).toBe(40);
   },
 );
 

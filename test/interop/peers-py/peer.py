@@ -224,8 +224,11 @@ def rpc_service(args, module, params):
             if args.count:
                 threading.Timer(1.0, counter.hit).start()
 
-    # 0.13.2 takes its threads from a pool of the whole process and does not heed this
     pool = {"workers": args.workers} if args.workers else {}
+    if args.workers == 1:
+        # 0.13.2 takes its threads from a pool of the whole process and does not heed `workers`: let no thread
+        # interrupt another between filling in the service's one answer and writing it
+        sys.setswitchinterval(1.0)
     service = module.RPCService(
         rpc_name=args.name,
         msg_type=EchoRPC if args.typed else None,
