@@ -95,12 +95,17 @@ export class Fanout {
   }
 
   async #drop(entry: Entry): Promise<void> {
-    if (this.#entries.get(entry.filter) !== entry) return;
+    this.#registry.delete(entry);
+    await this.#unbind(entry);
+    // Who joined meanwhile binds again, in turn.
+    if (entry.members.size > 0 || this.#entries.get(entry.filter) !== entry) return;
     this.#entries.delete(entry.filter);
     this.#exact.delete(entry.filter);
     this.#wild.delete(toOurs(entry.filter.split('.')), entry);
     this.#remembered.clear();
-    this.#registry.delete(entry);
+  }
+
+  async #unbind(entry: Entry): Promise<void> {
     const queue = this.#queue;
     if (!queue?.link.alive) return;
     try {

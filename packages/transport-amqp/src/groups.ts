@@ -1,5 +1,5 @@
 /** The queues of groups. All are durable: RabbitMQ refuses shared queues that are not, from 4.3 on. */
-import { matches } from '@commlib/core';
+import { CommlibError, matches } from '@commlib/core';
 import { toOurs } from './fanout.js';
 import type { Link } from './link.js';
 import { checkKey, part } from './names.js';
@@ -81,13 +81,22 @@ export async function declareOwn(link: Link, config: AmqpConfig, filter: string)
  */
 export async function forgetGroup(link: Link, queue: string): Promise<void> {
   for (let tries = 1; tries <= FORGET_TRIES; tries++) {
-    const used = await topologyOf(link).run(`ending the group of ${queue}`, async (channel) => {
+    if (!(await isUsed(link, queue))) return;
+    await new Promise((resolve) => setTimeout(resolve, FORGET_PAUSE_MS));
+  }
+}
+
+async function isUsed(link: Link, queue: string): Promise<boolean> {
+  try {
+    return await topologyOf(link).run(`ending the group of ${queue}`, async (channel) => {
       const { consumerCount } = await channel.checkQueue(queue);
       if (consumerCount === 0) await channel.deleteQueue(queue);
       return consumerCount > 0;
     });
-    if (!used) return;
-    await new Promise((resolve) => setTimeout(resolve, FORGET_PAUSE_MS));
+  } catch (error) {
+    // Gone with the connection, or ended by another.
+    if (!link.alive || (CommlibError.is(error) && error.context.replyCode === 404)) return false;
+    throw error;
   }
 }
 

@@ -35,7 +35,8 @@ export class Registry {
 
   /** Resolves when it stands; while offline, after the reconnect. */
   async add(item: Standing): Promise<void> {
-    const entry: Entry = {
+    const known = this.#entries.get(item);
+    const entry: Entry = known ?? {
       item,
       openedOn: undefined,
       established: false,
@@ -55,8 +56,11 @@ export class Registry {
         }
       }
     } catch (error) {
-      this.#entries.delete(item);
-      item.abandon?.();
+      // Others may have it already.
+      if (known === undefined) {
+        this.#entries.delete(item);
+        item.abandon?.();
+      }
       throw error;
     }
   }
