@@ -64,7 +64,7 @@ const newTopic: Row = {
     const at = name('ts.new');
     await using listener = await peer('subscribe', at);
     const publisher = node.publisher(topic(at, anything));
-    await publishUntilHeard({ transport: 'kafka' }, listener, () => publisher.publish({ seq: 1 }));
+    await publishUntilHeard(listener, () => publisher.publish({ seq: 1 }));
     expect(listener.all('message')[0]).toMatchObject({ data: { seq: 1 } });
   },
 };
@@ -77,8 +77,7 @@ const ownGroups: Row = {
     const publisher = node.publisher(topic(at, anything));
     await publisher.publish({ seq: -1 });
     const listeners = await Promise.all([peer('subscribe', at), peer('subscribe', at)]);
-    const hear = (listener: PythonPeer) =>
-      publishUntilHeard({ transport: 'kafka' }, listener, () => publisher.publish({ seq: -2 }));
+    const hear = (listener: PythonPeer) => publishUntilHeard(listener, () => publisher.publish({ seq: -2 }));
     await Promise.all(listeners.map(hear));
     for (let seq = 0; seq < 10; seq++) await publisher.publish({ seq });
     const got = (listener: PythonPeer) =>
@@ -195,7 +194,7 @@ await interop({
         const plain = node.publisher(topic(ours, anything));
         await plain.publish({ seq: -1 });
         await using listener = await peer('subscribe', ours, '--compress');
-        await publishUntilHeard({ transport: 'kafka' }, listener, async () => {
+        await publishUntilHeard(listener, async () => {
           await zipped.publisher(topic(ours, anything)).publish({ seq: 1 });
           await plain.publish({ seq: 2 });
         });
@@ -213,7 +212,7 @@ await interop({
         await using pattern = await begin('psubscribe', name('ts.pattern.*'));
         await using exact = await peer('subscribe', at);
         await pattern.next('ready', undefined, 30_000);
-        await publishUntilHeard({ transport: 'kafka' }, exact, () => publisher.publish({ seq: 1 }));
+        await publishUntilHeard(exact, () => publisher.publish({ seq: 1 }));
         expect(pattern.all('message')).toEqual([]);
       },
     },
