@@ -18,7 +18,7 @@ describeOn('kafka', () => {
     column: 'Kafka',
     place: 8,
     qualities: ['direct', 'faulty'],
-    timeoutMs: 60_000,
+    timeoutMs: 120_000,
     capabilities: kafka('kafka://broker').capabilities,
     create: (quality) =>
       tcpBench(broker.saslUrl ?? '', quality, transport('secret'), (url) => transport('wrong')(url, {})),
