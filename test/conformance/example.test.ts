@@ -5,7 +5,7 @@ import { startProcess } from '../brokers/process.js';
 import { run } from '../docs/commands.js';
 import { root } from '../docs/markdown.js';
 
-const server = onPath('nats-server');
+const server = onPath('nats-server') ?? onPath('/usr/sbin/nats-server');
 if (server === undefined) console.warn('not run: the example transport: no nats-server on the PATH');
 
 describe.skipIf(server === undefined)('the example transport of the guide', () => {
