@@ -164,3 +164,35 @@ describe('at least once', () => {
     expect([(await good)?.code, (await bad)?.code]).toEqual([undefined, 'REFUSED']);
   });
 });
+
+describe('at most once', () => {
+  test('what the broker says it has not taken is sent again, before what came later', async () => {
+    const { send, sent, at, requests } = lane();
+    const done = send('a');
+    await at(1);
+    void send('later');
+    requests[0]?.answer(failure('NOT_LEADER_FOR_PARTITION'));
+    await at(2);
+    expect(sent(1)).toEqual(['a', 'later']);
+    requests[1]?.answer();
+    expect(await done).toBeUndefined();
+  });
+
+  test('with several partitions some may have been stored: nothing is sent twice', async () => {
+    const { send, at, requests } = lane({ leaders: [0, 0] });
+    const both = [send('a', { partition: 0 }), send('b', { partition: 1 })];
+    await at(1);
+    requests[0]?.answer(failure('NOT_LEADER_FOR_PARTITION'));
+    expect((await Promise.all(both)).map((error) => error?.code)).toEqual(['REFUSED', 'REFUSED']);
+    expect(requests.length).toBe(1);
+  });
+
+  test('an answer to a reply topic that is gone is given up', async () => {
+    const { send, at, requests } = lane();
+    const done = send('a', { existing: true });
+    await at(1);
+    requests[0]?.answer(failure('UNKNOWN_TOPIC_OR_PARTITION'));
+    expect(await done).toBeDefined();
+    expect(requests.length).toBe(1);
+  });
+});

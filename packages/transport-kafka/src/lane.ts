@@ -19,6 +19,15 @@ const REQUEST_BYTES = 8_000_000;
 /** After an answer that says "not now". */
 const AGAIN_MS = 50;
 
+/** With these the broker says that it has stored nothing: not its partition, or not yet. */
+const NOT_TAKEN: ReadonlySet<string> = new Set([
+  'NOT_LEADER_FOR_PARTITION',
+  'LEADER_NOT_AVAILABLE',
+  'UNKNOWN_TOPIC_OR_PARTITION',
+]);
+/** So often an at-most-once message is sent anew then: for two seconds, as a new topic needs at the most. */
+const MAX_AGAIN = 40;
+
 /** Errors after which the numbers of our batches are worth nothing any more. */
 const LOST_NUMBERS: ReadonlySet<string> = new Set([
   'OUT_OF_ORDER_SEQUENCE_NUMBER',
@@ -56,6 +65,8 @@ interface Queue {
   bytes: number;
   /** Its last request failed: until one works it gets requests of its own, since an answer does not say which part is bad. */
   alone: boolean;
+  /** How often in a row the broker has not taken what was sent. */
+  again: number;
 }
 
 interface Target {
@@ -79,6 +90,8 @@ export class Lane {
   readonly #queues = new Map<string, Queue[]>();
   readonly #targets = new Map<number, Target>();
   readonly #awaited = new Map<string, Entry[]>();
+  /** Topics that were looked up, and perhaps made: their first requests go by themselves, as their leaders may not know yet. */
+  readonly #fresh = new Set<string>();
   readonly #turn = new Map<string, number>();
   readonly #hash = Partitioners.DefaultPartitioner();
 
@@ -117,6 +130,7 @@ export class Lane {
       const leaders = existing ? await topics.find(topic) : await topics.need(topic);
       const entries = this.#awaited.get(topic) ?? [];
       this.#awaited.delete(topic);
+      this.#fresh.add(topic);
       if (leaders) {
         for (const entry of entries) this.#enqueue(entry, leaders);
         return;
@@ -175,7 +189,14 @@ export class Lane {
       queues = [];
       this.#queues.set(topic, queues);
     }
-    const queue = queues[partition] ?? { topic, partition, entries: [], bytes: 0, alone: false };
+    const queue = queues[partition] ?? {
+      topic,
+      partition,
+      entries: [],
+      bytes: 0,
+      alone: this.#fresh.has(topic),
+      again: 0,
+    };
     queues[partition] = queue;
     return queue;
   }
@@ -288,6 +309,7 @@ export class Lane {
       await answer;
       for (const { queue, entries } of taken) {
         queue.alone = false;
+        queue.again = 0;
         for (const entry of entries) entry.done();
       }
     } catch (error) {
@@ -306,6 +328,18 @@ export class Lane {
     const type = typeOf(error);
     const [first] = taken;
     if (!first) return;
+    if (!sequences && taken.length === 1 && type !== undefined && NOT_TAKEN.has(type)) {
+      // A reply topic that is gone is not made again.
+      const gone = type === 'UNKNOWN_TOPIC_OR_PARTITION' && first.entries.some(({ out }) => out.existing);
+      if (!gone && first.queue.again++ < MAX_AGAIN) {
+        topics.forget(first.queue.topic);
+        await pause(AGAIN_MS);
+        if (link.alive) return this.#backAgain(taken);
+        const lost = link.failed(error);
+        for (const entry of first.entries) entry.done(lost);
+        return;
+      }
+    }
     if (!sequences) {
       if (isPassing(error)) for (const { queue } of taken) topics.forget(queue.topic);
       for (const { queue, entries } of taken) {
