@@ -1,27 +1,5 @@
 /** What amqplib, TLS, the network and the broker call an error, as one of ours: what happened, where, and is it for good. */
-import { CommlibError, ConnectionError, type ConnectionErrorCode, textOf } from '@commlib/core';
-
-interface Meaning {
-  readonly code: ConnectionErrorCode;
-  readonly text: string;
-  readonly permanent?: boolean;
-}
-
-/** Codes of Node's TLS for a certificate that no trusted authority vouches for. */
-const UNTRUSTED: ReadonlySet<string> = new Set([
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-  'UNABLE_TO_GET_ISSUER_CERT',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  'CERT_SIGNATURE_FAILURE',
-  'CERT_UNTRUSTED',
-  'CERT_REJECTED',
-  'CERT_REVOKED',
-  'CERT_HAS_EXPIRED',
-  'CERT_NOT_YET_VALID',
-  'INVALID_CA',
-]);
+import { CommlibError, ConnectionError, type ConnectionMeaning, networkMeaning, textOf } from '@commlib/core';
 
 /** The connection could not be made. `before`: it could be made before, with the same credentials and the same virtual host. */
 export function connectError(error: unknown, target: string, before: boolean): CommlibError {
@@ -37,7 +15,7 @@ export function connectError(error: unknown, target: string, before: boolean): C
 export function lossError(error: unknown, target: string): CommlibError {
   if (CommlibError.is(error)) return error;
   const text = textOf(error);
-  const meaning: Meaning = meaningOfCode(codeOf(error), true) ?? {
+  const meaning: ConnectionMeaning = meaningOfCode(codeOf(error), true) ?? {
     code: 'CONNECTION_LOST',
     text:
       text === 'Heartbeat timeout'
@@ -76,41 +54,12 @@ function brokersWords(text: string): string {
   return /with message "(.*)"$/s.exec(text)?.[1] ?? text;
 }
 
-function meaningOfCode(code: number | string | undefined, connected: boolean): Meaning | undefined {
-  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
-    return {
-      code: 'TLS_HOSTNAME',
-      text: `the broker's certificate is for another host name (${code})`,
-      permanent: true,
-    };
-  if (typeof code !== 'string') return undefined;
-  const detail = ` (${code})`;
-  if (UNTRUSTED.has(code))
-    return {
-      code: 'TLS_UNTRUSTED',
-      text: `the broker's certificate is not trusted${detail}`,
-      permanent: true,
-    };
-  if (/^ERR_SSL_.*(CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED)/.test(code) && code.includes('ALERT'))
-    return {
-      code: 'TLS_FAILED',
-      text: `the broker refuses the client certificate${detail}`,
-      permanent: true,
-    };
-  if (code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG')
-    return { code: 'TLS_FAILED', text: `no TLS at this port${detail}`, permanent: true };
-  if (/^ERR_(SSL|TLS|OSSL)_|^EPROTO$/.test(code)) return { code: 'TLS_FAILED', text: `TLS failed${detail}` };
-  if (connected) return { code: 'CONNECTION_LOST', text: `the connection was lost${detail}` };
-  if (code === 'ECONNREFUSED') return { code: 'CONNECTION_REFUSED', text: `nobody listens there${detail}` };
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN')
-    return { code: 'HOST_NOT_FOUND', text: `host not found${detail}` };
-  if (code === 'ETIMEDOUT' || code === 'EHOSTUNREACH' || code === 'ENETUNREACH')
-    return { code: 'CONNECTION_TIMEOUT', text: `the host does not answer${detail}` };
-  return { code: 'CONNECTION_FAILED', text: `the connection failed${detail}` };
+function meaningOfCode(code: number | string | undefined, connected: boolean): ConnectionMeaning | undefined {
+  return typeof code === 'string' ? networkMeaning(code, connected) : undefined;
 }
 
 /** amqplib gives no code for what the broker says while the connection is opened: its text has to do. */
-function meaningOfText(text: string, target: string, before: boolean): Meaning {
+function meaningOfText(text: string, target: string, before: boolean): ConnectionMeaning {
   if (text === 'connect ETIMEDOUT')
     return { code: 'CONNECTION_TIMEOUT', text: 'no answer to the connection request' };
   if (/ACCESS[_-]REFUSED/.test(text))

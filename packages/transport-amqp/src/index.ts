@@ -5,4 +5,4 @@
  */
 export { amqp } from './amqp.js';
 export type { AmqpNativeOptions } from './native.js';
-export type { AmqpNames, AmqpOptions, AmqpTlsOptions } from './options.js';
+export type { AmqpNames, AmqpOptions } from './options.js';

@@ -1,20 +1,12 @@
 /** What a user can say about a connection, its defaults, and the URLs taken apart. */
-import { type Backoff, milliseconds, positive, timerMs, UnsupportedError } from '@commlib/core';
-
-/** TLS for `amqps://`. Certificates and keys as PEM text or bytes; reading files is the caller's job. */
-export interface AmqpTlsOptions {
-  /** Authorities to trust instead of the system's. */
-  readonly ca?: string | Uint8Array | readonly (string | Uint8Array)[] | undefined;
-  /** Client certificate, with `key`. */
-  readonly cert?: string | Uint8Array | undefined;
-  readonly key?: string | Uint8Array | undefined;
-  /** Of the key. */
-  readonly passphrase?: string | undefined;
-  /** Name to ask for (SNI) and to check the certificate against. Default: the host of the URL. */
-  readonly servername?: string | undefined;
-  /** `false` accepts any certificate: for experiments only. Default `true`. */
-  readonly rejectUnauthorized?: boolean | undefined;
-}
+import {
+  type Backoff,
+  milliseconds,
+  positive,
+  type TlsOptions,
+  timerMs,
+  UnsupportedError,
+} from '@commlib/core';
 
 /** How names become routing keys. */
 export type AmqpNames = 'amqp' | 'mqtt';
@@ -27,7 +19,7 @@ export interface AmqpOptions {
   readonly password?: string | undefined;
   /** Virtual host. Goes before the path of the URL. Default `/`. */
   readonly vhost?: string | undefined;
-  readonly tls?: AmqpTlsOptions | undefined;
+  readonly tls?: TlsOptions | undefined;
   /** The topic exchange that messages are published to. Made (durable) when it does not exist. Default `amq.topic`. */
   readonly exchange?: string | undefined;
   /**
@@ -82,7 +74,7 @@ export interface AmqpConfig {
   readonly hosts: readonly AmqpHost[];
   /** All of them, as they may be shown. */
   readonly target: string;
-  readonly tls: AmqpTlsOptions;
+  readonly tls: TlsOptions;
   readonly exchange: string;
   readonly names: AmqpNames;
   readonly commlibQueues: boolean;

@@ -1,27 +1,5 @@
 /** What kafkajs, TLS, the network and the broker call an error, as one of ours: what happened, where, and is it for good. */
-import { CommlibError, ConnectionError, type ConnectionErrorCode, textOf } from '@commlib/core';
-
-interface Meaning {
-  readonly code: ConnectionErrorCode;
-  readonly text: string;
-  readonly permanent?: boolean;
-}
-
-/** Codes of Node's TLS for a certificate that no trusted authority vouches for. */
-const UNTRUSTED: ReadonlySet<string> = new Set([
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-  'UNABLE_TO_GET_ISSUER_CERT',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  'CERT_SIGNATURE_FAILURE',
-  'CERT_UNTRUSTED',
-  'CERT_REJECTED',
-  'CERT_REVOKED',
-  'CERT_HAS_EXPIRED',
-  'CERT_NOT_YET_VALID',
-  'INVALID_CA',
-]);
+import { CommlibError, ConnectionError, type ConnectionMeaning, networkMeaning, textOf } from '@commlib/core';
 
 /** The protocol's error names that a later attempt with fresh metadata may mend (`retriable` in Kafka's own list). */
 const PASSING: ReadonlySet<string> = new Set([
@@ -103,7 +81,7 @@ function codeOf(error: unknown): string | undefined {
   return undefined;
 }
 
-function meaningOf(error: unknown, connected: boolean): Meaning {
+function meaningOf(error: unknown, connected: boolean): ConnectionMeaning {
   const code = codeOf(error);
   if (code !== undefined) {
     const known = ofCode(code, connected);
@@ -152,42 +130,11 @@ function meaningOf(error: unknown, connected: boolean): Meaning {
   return { code: 'CONNECTION_FAILED', text };
 }
 
-function ofCode(code: string, connected: boolean): Meaning | undefined {
-  const detail = ` (${code})`;
-  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
-    return {
-      code: 'TLS_HOSTNAME',
-      text: `the broker's certificate is for another host name${detail}`,
-      permanent: true,
-    };
-  }
-  if (UNTRUSTED.has(code)) {
-    return {
-      code: 'TLS_UNTRUSTED',
-      text: `the broker's certificate is not trusted${detail}`,
-      permanent: true,
-    };
-  }
-  if (/^ERR_SSL_.*(CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED)/.test(code) && code.includes('ALERT')) {
-    return {
-      code: 'TLS_FAILED',
-      text: `the broker refuses the client certificate${detail}`,
-      permanent: true,
-    };
-  }
-  if (code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG') {
-    return { code: 'TLS_FAILED', text: `no TLS at this port${detail}`, permanent: true };
-  }
-  if (/^ERR_(SSL|TLS|OSSL)_|^EPROTO$/.test(code)) return { code: 'TLS_FAILED', text: `TLS failed${detail}` };
-  if (!/^E[A-Z]+/.test(code)) return undefined;
-  if (connected) return { code: 'CONNECTION_LOST', text: `the connection was lost${detail}` };
-  if (code === 'ECONNREFUSED') return { code: 'CONNECTION_REFUSED', text: `nobody listens there${detail}` };
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN')
-    return { code: 'HOST_NOT_FOUND', text: `host not found${detail}` };
-  if (code === 'ETIMEDOUT' || code === 'EHOSTUNREACH' || code === 'ENETUNREACH') {
-    return { code: 'CONNECTION_TIMEOUT', text: `the host does not answer${detail}` };
-  }
-  return { code: 'CONNECTION_FAILED', text: `the connection failed${detail}` };
+/** A code of Node's; kafkajs has codes of its own. */
+function ofCode(code: string, connected: boolean): ConnectionMeaning | undefined {
+  return /^E[A-Z]+/.test(code) || networkMeaning(code, false).permanent
+    ? networkMeaning(code, connected)
+    : undefined;
 }
 
 /** Why the broker took a message, or an operation on a topic or group, not. */

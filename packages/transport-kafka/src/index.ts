@@ -12,6 +12,5 @@ export type {
   KafkaOptions,
   KafkaSaslMechanism,
   KafkaSaslOptions,
-  KafkaTlsOptions,
   KafkaTopicOptions,
 } from './options.js';

@@ -1,20 +1,13 @@
 /** What a user can say about a connection, its defaults, and the URL taken apart. */
-import { type Backoff, milliseconds, positive, randomHex, timerMs, UnsupportedError } from '@commlib/core';
-
-/** TLS. Certificates and keys as PEM text or bytes; reading files is the caller's job. */
-export interface KafkaTlsOptions {
-  /** Authorities to trust instead of the system's. */
-  readonly ca?: string | Uint8Array | readonly (string | Uint8Array)[] | undefined;
-  /** Client certificate, with `key`. */
-  readonly cert?: string | Uint8Array | undefined;
-  readonly key?: string | Uint8Array | undefined;
-  /** Of the key. */
-  readonly passphrase?: string | undefined;
-  /** Name to ask for (SNI) and to check every broker's certificate against. Default: the host of each broker. */
-  readonly servername?: string | undefined;
-  /** `false` accepts any certificate: for experiments only. Default `true`. */
-  readonly rejectUnauthorized?: boolean | undefined;
-}
+import {
+  type Backoff,
+  milliseconds,
+  positive,
+  randomHex,
+  type TlsOptions,
+  timerMs,
+  UnsupportedError,
+} from '@commlib/core';
 
 /** User name and password, by one of Kafka's ways to check them. */
 export interface KafkaSaslOptions {
@@ -57,7 +50,7 @@ export interface KafkaOptions {
   /** Goes before user name and password of the URL. */
   readonly sasl?: KafkaSaslOptions | undefined;
   /** TLS with these options, or with the system's authorities (`true`). Default: by the URL, `false` for a list of brokers. */
-  readonly tls?: KafkaTlsOptions | boolean | undefined;
+  readonly tls?: TlsOptions | boolean | undefined;
   /**
    * Where a broker is really reached, given the host and port it tells of itself: for brokers behind a tunnel or a port
    * mapping they know nothing of. TLS still checks the name the broker told. Default: there.
@@ -107,7 +100,7 @@ export interface KafkaConfig {
   readonly clientId: string;
   readonly sasl: Required<KafkaSaslOptions> | undefined;
   /** Undefined: no TLS. */
-  readonly tls: KafkaTlsOptions | undefined;
+  readonly tls: TlsOptions | undefined;
   readonly route: (broker: KafkaAddress) => KafkaAddress;
   readonly create: boolean;
   readonly partitions: number;

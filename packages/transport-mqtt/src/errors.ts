@@ -1,37 +1,34 @@
 /** What mqtt.js, TLS, the network and the broker call an error, as one of ours: what happened, where, and is it for good. */
-import { CommlibError, ConnectionError, type ConnectionErrorCode } from '@commlib/core';
+import { CommlibError, ConnectionError, type ConnectionMeaning, networkMeaning } from '@commlib/core';
 
-interface Meaning {
-  readonly code: ConnectionErrorCode;
-  readonly text: string;
-  readonly permanent?: boolean;
-}
-
-const BAD_CREDENTIALS: Meaning = {
+const BAD_CREDENTIALS: ConnectionMeaning = {
   code: 'AUTHENTICATION_FAILED',
   text: 'wrong user name or password',
   permanent: true,
 };
 /** Mosquitto says this for a wrong password too. */
-const NOT_AUTHORIZED: Meaning = {
+const NOT_AUTHORIZED: ConnectionMeaning = {
   code: 'AUTHENTICATION_FAILED',
   text: 'the broker does not let this user in (wrong user name or password, or no permission)',
   permanent: true,
 };
-const BAD_CLIENT_ID: Meaning = {
+const BAD_CLIENT_ID: ConnectionMeaning = {
   code: 'PROTOCOL_REFUSED',
   text: 'the broker refuses the client id',
   permanent: true,
 };
-const BAD_VERSION: Meaning = {
+const BAD_VERSION: ConnectionMeaning = {
   code: 'PROTOCOL_REFUSED',
   text: 'the broker does not speak this MQTT version',
   permanent: true,
 };
-const UNAVAILABLE: Meaning = { code: 'CONNECTION_REFUSED', text: 'the broker is not available now' };
+const UNAVAILABLE: ConnectionMeaning = {
+  code: 'CONNECTION_REFUSED',
+  text: 'the broker is not available now',
+};
 
 /** CONNACK codes: below 128 of MQTT 3.1.1 (§3.2.2.3), above of MQTT 5 (§3.2.2.2). */
-const CONNACK: Readonly<Record<number, Meaning>> = {
+const CONNACK: Readonly<Record<number, ConnectionMeaning>> = {
   1: BAD_VERSION,
   2: BAD_CLIENT_ID,
   3: UNAVAILABLE,
@@ -73,22 +70,6 @@ const DISCONNECT: Readonly<Record<number, string>> = {
   156: 'use another server',
   157: 'the server moved',
 };
-
-/** Codes of Node's TLS for a certificate that no trusted authority vouches for. */
-const UNTRUSTED: ReadonlySet<string> = new Set([
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-  'UNABLE_TO_GET_ISSUER_CERT',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  'CERT_SIGNATURE_FAILURE',
-  'CERT_UNTRUSTED',
-  'CERT_REJECTED',
-  'CERT_REVOKED',
-  'CERT_HAS_EXPIRED',
-  'CERT_NOT_YET_VALID',
-  'INVALID_CA',
-]);
 
 /** The codes that make us try MQTT 3.1.1. */
 export function isVersionRefusal(error: CommlibError): boolean {
@@ -142,44 +123,8 @@ export function linkError(error: unknown, target: string, connected: boolean): C
   });
 }
 
-function meaningOf(code: unknown, message: string, connected: boolean): Meaning {
-  if (typeof code === 'string') {
-    const detail = ` (${code})`;
-    if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
-      return {
-        code: 'TLS_HOSTNAME',
-        text: `the broker's certificate is for another host name${detail}`,
-        permanent: true,
-      };
-    }
-    if (UNTRUSTED.has(code)) {
-      return {
-        code: 'TLS_UNTRUSTED',
-        text: `the broker's certificate is not trusted${detail}`,
-        permanent: true,
-      };
-    }
-    if (/^ERR_SSL_.*(CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED)/.test(code) && code.includes('ALERT')) {
-      return {
-        code: 'TLS_FAILED',
-        text: `the broker refuses the client certificate${detail}`,
-        permanent: true,
-      };
-    }
-    if (code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG') {
-      return { code: 'TLS_FAILED', text: `no TLS at this port${detail}`, permanent: true };
-    }
-    if (/^ERR_(SSL|TLS|OSSL)_|^EPROTO$/.test(code))
-      return { code: 'TLS_FAILED', text: `TLS failed${detail}` };
-    if (connected) return { code: 'CONNECTION_LOST', text: `the connection was lost${detail}` };
-    if (code === 'ECONNREFUSED') return { code: 'CONNECTION_REFUSED', text: `nobody listens there${detail}` };
-    if (code === 'ENOTFOUND' || code === 'EAI_AGAIN')
-      return { code: 'HOST_NOT_FOUND', text: `host not found${detail}` };
-    if (code === 'ETIMEDOUT' || code === 'EHOSTUNREACH' || code === 'ENETUNREACH') {
-      return { code: 'CONNECTION_TIMEOUT', text: `the host does not answer${detail}` };
-    }
-    return { code: 'CONNECTION_FAILED', text: `the connection failed${detail}` };
-  }
+function meaningOf(code: unknown, message: string, connected: boolean): ConnectionMeaning {
+  if (typeof code === 'string') return networkMeaning(code, connected);
   if (message === 'connack timeout')
     return { code: 'CONNECTION_TIMEOUT', text: 'no answer to the connection request' };
   if (message === 'Keepalive timeout')

@@ -5,4 +5,4 @@
  */
 export { mqtt } from './mqtt.js';
 export type { MqttNativeOptions } from './native.js';
-export type { MqttOptions, MqttTlsOptions, MqttWill } from './options.js';
+export type { MqttOptions, MqttWill } from './options.js';

@@ -2,7 +2,7 @@
  * One connection to the broker, from CONNECT to its end. mqtt.js does the framing; reconnecting, buffering and
  * resubscribing, which it does in ways of its own, are switched off. A link that ended is thrown away.
  */
-import { type CommlibError, ConnectionError, NoReceiverError } from '@commlib/core';
+import { type CommlibError, ConnectionError, NoReceiverError, timerMs } from '@commlib/core';
 import mqtt, {
   type IClientOptions,
   type IClientPublishOptions,
@@ -16,7 +16,6 @@ import { closedBeforeConnack, disconnectError, linkError, publishError, subscrib
 import { LIMITS_OF_3, limitsOf, type ServerLimits } from './limits.js';
 import type { MqttConfig } from './options.js';
 import { PacketIds } from './packet-ids.js';
-import { timerMs } from './timer.js';
 import { writePuback, writePublish } from './wire.js';
 
 /** What a link is made with, apart from the configuration. */

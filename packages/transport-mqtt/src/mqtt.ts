@@ -20,6 +20,7 @@ import {
   type TransportEvent,
   type TransportStatus,
   UnsupportedError,
+  within,
 } from '@commlib/core';
 import type { IPublishPacket } from 'mqtt';
 import { capabilitiesOf } from './capabilities.js';
@@ -36,7 +37,6 @@ import { Sender } from './sender.js';
 import { proveSharedSubscriptions } from './shared.js';
 import { Subscriptions } from './subscriptions.js';
 import { Takeover } from './takeover.js';
-import { timerMs } from './timer.js';
 
 /**
  * A connection to an MQTT broker.
@@ -286,14 +286,4 @@ class MqttTransport implements Transport {
     this.#supervisor.close();
     this.#link?.abandon(this.#offline());
   }
-}
-
-/** Waits for the work or the time, whichever is over first. */
-async function within(timeoutMs: number, work: Promise<void>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, timerMs(timeoutMs));
-  });
-  await Promise.race([work, late]);
-  clearTimeout(timer);
 }

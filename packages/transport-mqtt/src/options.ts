@@ -1,21 +1,5 @@
 /** What a user can say about a connection, its defaults, and the URL taken apart. */
-import { type Backoff, type NameInput, UnsupportedError } from '@commlib/core';
-import { timerMs } from './timer.js';
-
-/** TLS for `mqtts://` and `wss://` (in Node). Certificates and keys as PEM text or bytes; reading files is the caller's job. */
-export interface MqttTlsOptions {
-  /** Authorities to trust instead of the system's. */
-  readonly ca?: string | Uint8Array | readonly (string | Uint8Array)[] | undefined;
-  /** Client certificate, with `key`. */
-  readonly cert?: string | Uint8Array | undefined;
-  readonly key?: string | Uint8Array | undefined;
-  /** Of the key. */
-  readonly passphrase?: string | undefined;
-  /** Name to ask for (SNI) and to check the certificate against. Default: the host of the URL. */
-  readonly servername?: string | undefined;
-  /** `false` accepts any certificate: for experiments only. Default `true`. */
-  readonly rejectUnauthorized?: boolean | undefined;
-}
+import { type Backoff, type NameInput, type TlsOptions, timerMs, UnsupportedError } from '@commlib/core';
 
 /** What the broker publishes when this connection ends without a goodbye. */
 export interface MqttWill {
@@ -39,7 +23,7 @@ export interface MqttOptions {
   readonly username?: string | undefined;
   /** Goes before the one in the URL. */
   readonly password?: string | undefined;
-  readonly tls?: MqttTlsOptions | undefined;
+  readonly tls?: TlsOptions | undefined;
   readonly will?: MqttWill | undefined;
   /** A link is given up 1.5 times this after the broker fell silent; whole seconds. Default 30 000 ms. */
   readonly keepaliveMs?: number | undefined;
@@ -79,7 +63,7 @@ export interface MqttConfig {
   readonly clientId: string;
   /** The client id was given, so that sessions may be named after it. */
   readonly stableClientId: boolean;
-  readonly tls: MqttTlsOptions;
+  readonly tls: TlsOptions;
   readonly will: MqttWill | undefined;
   readonly keepaliveSeconds: number;
   readonly connectTimeoutMs: number;

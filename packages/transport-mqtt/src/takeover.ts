@@ -2,9 +2,8 @@
  * Two connections of one client id end each other for ever. MQTT 5 tells; on 3.1.1 it shows only in links that end soon
  * and without a word. Either way the next attempt waits the longest pause, so that it does not go on at full speed.
  */
-import { type CommlibError, ConnectionError, DEFAULT_BACKOFF } from '@commlib/core';
+import { type CommlibError, ConnectionError, DEFAULT_BACKOFF, timerMs } from '@commlib/core';
 import type { MqttConfig } from './options.js';
-import { timerMs } from './timer.js';
 
 /** Links that end sooner than this after their beginning, one after the other, look like a quarrel over a client id. */
 const SHORT_MS = 3_000;

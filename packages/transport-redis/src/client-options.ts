@@ -1,6 +1,8 @@
 /** ioredis's options for one socket: handshake, framing and TLS are its work, everything else is ours. */
+
+import type { TlsOptions } from '@commlib/core';
 import type { RedisOptions as ClientOptions } from 'ioredis';
-import type { Endpoint, RedisConfig, RedisTlsOptions } from './options.js';
+import type { Endpoint, RedisConfig } from './options.js';
 
 export function clientOptions(config: RedisConfig, endpoint: Endpoint | undefined): ClientOptions {
   const { sentinel, tls, username, password } = config;
@@ -40,7 +42,7 @@ export function clientOptions(config: RedisConfig, endpoint: Endpoint | undefine
   };
 }
 
-function tlsOptions(tls: RedisTlsOptions, host: string): NonNullable<ClientOptions['tls']> {
+function tlsOptions(tls: TlsOptions, host: string): NonNullable<ClientOptions['tls']> {
   const { ca, cert, key, passphrase, rejectUnauthorized } = tls;
   const servername = tls.servername ?? (isAddress(host) ? undefined : host);
   return {

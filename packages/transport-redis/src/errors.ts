@@ -1,30 +1,14 @@
 /** What ioredis, TLS, the network and Redis call an error, as one of ours: what happened, where, and is it for good. */
-import { CommlibError, ConnectionError, type ConnectionErrorCode, NotConnectedError } from '@commlib/core';
-
-interface Meaning {
-  readonly code: ConnectionErrorCode;
-  readonly text: string;
-  readonly permanent?: boolean;
-}
-
-/** Codes of Node's TLS for a certificate that no trusted authority vouches for. */
-const UNTRUSTED: ReadonlySet<string> = new Set([
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-  'UNABLE_TO_GET_ISSUER_CERT',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  'CERT_SIGNATURE_FAILURE',
-  'CERT_UNTRUSTED',
-  'CERT_REJECTED',
-  'CERT_REVOKED',
-  'CERT_HAS_EXPIRED',
-  'CERT_NOT_YET_VALID',
-  'INVALID_CA',
-]);
+import {
+  CommlibError,
+  ConnectionError,
+  type ConnectionMeaning,
+  NotConnectedError,
+  networkMeaning,
+} from '@commlib/core';
 
 /** The first word of an error that Redis answers with: its stable part. */
-const REPLIES: Readonly<Record<string, Meaning>> = {
+const REPLIES: Readonly<Record<string, ConnectionMeaning>> = {
   WRONGPASS: { code: 'AUTHENTICATION_FAILED', text: 'wrong user name or password', permanent: true },
   NOAUTH: { code: 'AUTHENTICATION_FAILED', text: 'the server wants a password', permanent: true },
   NOPERM: { code: 'NOT_AUTHORIZED', text: 'this user may not do that', permanent: true },
@@ -118,7 +102,7 @@ function codeOf(error: unknown): string | undefined {
   return typeof code === 'string' ? code : undefined;
 }
 
-function meaningOf(error: unknown, connected: boolean): Meaning {
+function meaningOf(error: unknown, connected: boolean): ConnectionMeaning {
   const known = REPLIES[replyCode(error)];
   if (known) return known;
   const message = error instanceof Error ? error.message : String(error);
@@ -136,41 +120,14 @@ function meaningOf(error: unknown, connected: boolean): Meaning {
   return { code: 'CONNECTION_FAILED', text: message };
 }
 
-function systemMeaning(code: string, connected: boolean): Meaning {
+function systemMeaning(code: string, connected: boolean): ConnectionMeaning {
   const detail = ` (${code})`;
-  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
-    const text = `the server's certificate is for another host name${detail}`;
-    return { code: 'TLS_HOSTNAME', text, permanent: true };
-  }
-  if (UNTRUSTED.has(code)) {
-    return {
-      code: 'TLS_UNTRUSTED',
-      text: `the server's certificate is not trusted${detail}`,
-      permanent: true,
-    };
-  }
-  if (/^ERR_SSL_.*(CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED)/.test(code) && code.includes('ALERT')) {
-    return {
-      code: 'TLS_FAILED',
-      text: `the server refuses the client certificate${detail}`,
-      permanent: true,
-    };
-  }
-  if (code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG')
-    return { code: 'TLS_FAILED', text: `no TLS at this port${detail}`, permanent: true };
-  if (/^ERR_(SSL|TLS|OSSL)_|^EPROTO$/.test(code)) return { code: 'TLS_FAILED', text: `TLS failed${detail}` };
-  if (connected) return { code: 'CONNECTION_LOST', text: `the connection was lost${detail}` };
-  if (code === 'ECONNRESET' || code === 'EPIPE') {
+  if (!connected && (code === 'ECONNRESET' || code === 'EPIPE')) {
     const text = `the server closed the connection before it answered${detail}; does it want TLS (rediss://), or none?`;
     return { code: 'CONNECTION_FAILED', text };
   }
-  if (code === 'ECONNREFUSED') return { code: 'CONNECTION_REFUSED', text: `nobody listens there${detail}` };
   if (code === 'ENOENT') return { code: 'CONNECTION_REFUSED', text: `there is no such socket${detail}` };
   if (code === 'EACCES')
     return { code: 'NOT_AUTHORIZED', text: `the socket may not be used${detail}`, permanent: true };
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN')
-    return { code: 'HOST_NOT_FOUND', text: `host not found${detail}` };
-  if (code === 'ETIMEDOUT' || code === 'EHOSTUNREACH' || code === 'ENETUNREACH')
-    return { code: 'CONNECTION_TIMEOUT', text: `the host does not answer${detail}` };
-  return { code: 'CONNECTION_FAILED', text: `the connection failed${detail}` };
+  return networkMeaning(code, connected);
 }

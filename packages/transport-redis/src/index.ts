@@ -5,5 +5,5 @@
  * @module
  */
 export type { RedisNativeOptions } from './native.js';
-export type { RedisClusterOptions, RedisOptions, RedisSentinelOptions, RedisTlsOptions } from './options.js';
+export type { RedisClusterOptions, RedisOptions, RedisSentinelOptions } from './options.js';
 export { redis } from './redis.js';

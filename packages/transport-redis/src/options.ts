@@ -1,20 +1,5 @@
 /** What a user can say about a connection, its defaults, and the URL taken apart. */
-import { type Backoff, milliseconds, positive, UnsupportedError } from '@commlib/core';
-
-/** TLS for `rediss://`. Certificates and keys as PEM text or bytes; reading files is the caller's job. */
-export interface RedisTlsOptions {
-  /** Authorities to trust instead of the system's. */
-  readonly ca?: string | Uint8Array | readonly (string | Uint8Array)[] | undefined;
-  /** Client certificate, with `key`. */
-  readonly cert?: string | Uint8Array | undefined;
-  readonly key?: string | Uint8Array | undefined;
-  /** Of the key. */
-  readonly passphrase?: string | undefined;
-  /** Name to ask for (SNI) and to check the certificate against. Default: the host. */
-  readonly servername?: string | undefined;
-  /** `false` accepts any certificate: for experiments only. Default `true`. */
-  readonly rejectUnauthorized?: boolean | undefined;
-}
+import { type Backoff, milliseconds, positive, type TlsOptions, UnsupportedError } from '@commlib/core';
 
 /** A master watched by Redis Sentinel. The URL then names the first sentinel. */
 export interface RedisSentinelOptions {
@@ -45,7 +30,7 @@ export interface RedisOptions {
   readonly password?: string | undefined;
   /** Database number. Goes before the one in the URL's path. Messages of PUBLISH know no databases. Default 0. */
   readonly db?: number | undefined;
-  readonly tls?: RedisTlsOptions | undefined;
+  readonly tls?: TlsOptions | undefined;
   readonly sentinel?: RedisSentinelOptions | undefined;
   /** `true`: the URL's host is one of a cluster's nodes. */
   readonly cluster?: boolean | RedisClusterOptions | undefined;
@@ -98,7 +83,7 @@ export interface RedisConfig {
   readonly password: string | undefined;
   readonly db: number;
   /** Undefined: plain TCP. */
-  readonly tls: RedisTlsOptions | undefined;
+  readonly tls: TlsOptions | undefined;
   readonly sentinel: (RedisSentinelOptions & { readonly endpoints: readonly Endpoint[] }) | undefined;
   readonly cluster:
     | { readonly endpoints: readonly Endpoint[]; readonly mapAddress: (address: string) => string }

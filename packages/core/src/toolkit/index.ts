@@ -6,4 +6,6 @@ export { textOf } from '../util/text-of.js';
 export { within } from '../util/within.js';
 export { abortable } from './abortable.js';
 export { Flow, type FlowOptions } from './flow.js';
+export { type ConnectionMeaning, networkMeaning } from './network-error.js';
 export { Outbox, type OutboxOptions, type Outlet } from './outbox.js';
+export type { TlsOptions } from './tls-options.js';

@@ -16,7 +16,7 @@ export function milliseconds(value: number, what: string): number {
 /** What `setTimeout` can hold; given more, it fires at once. */
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 
-/** A time as `setTimeout` takes it: at most some 24 days. */
+/** A time as `setTimeout` takes it: not below 0, at most some 24 days. */
 export function timerMs(ms: number): number {
-  return Math.min(ms, LONGEST_TIMEOUT_MS);
+  return Math.min(Math.max(0, ms), LONGEST_TIMEOUT_MS) || 0;
 }
