@@ -142,7 +142,7 @@ async function refuseTaken({ id, namespace, controllerNode, inboxPrefix }: JobOp
     try {
       await probe.call({ async_backend: false }, { timeoutMs: TAKEN_MS });
     } catch (error) {
-      if (CommlibError.is(error, 'TIMEOUT')) continue;
+      if (CommlibError.is(error, 'NO_RECEIVER') || CommlibError.is(error, 'TIMEOUT')) continue;
       throw error;
     }
     throw new UsageError(
