@@ -71,6 +71,9 @@ class Loss {
       maxInFlight: 500,
       native: this.#stage.native,
     });
+    const { groupsSettleMs = 0 } = this.#stage;
+    const declared = performance.now();
+    await until(() => performance.now() - declared >= groupsSettleMs, { what: 'the group is on disk' });
     await using near = await this.#node('near');
     const begun = performance.now();
     const publishing = Promise.all(Array.from({ length: WINDOW }, () => this.#publish(near)));

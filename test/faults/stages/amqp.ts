@@ -9,8 +9,9 @@ export const rabbitmq: StageKind = {
   name: 'AMQP on RabbitMQ',
   async start() {
     const broker = await startRabbitmq({ own: true });
-    return stageOf(broker, broker.url, (url, { watchful, maxBuffered }) =>
+    const stage = await stageOf(broker, broker.url, (url, { watchful, maxBuffered }) =>
       amqp(url, { backoff: QUICK, heartbeatMs: watchful ? 1_000 : undefined, maxBuffered }),
     );
+    return { ...stage, groupsSettleMs: 3_000 };
   },
 };

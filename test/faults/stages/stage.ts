@@ -29,6 +29,11 @@ export interface Stage extends AsyncDisposable {
   transport(options: StageTransport): Transport;
   /** What this broker needs to be told to lose nothing. */
   readonly native?: NativeOptions | undefined;
+  /**
+   * A new durable group survives a SIGKILL of the broker only after this long (default 0): RabbitMQ confirms a quorum queue
+   * before its register of queues is on disk, and nothing tells when it is.
+   */
+  readonly groupsSettleMs?: number | undefined;
   /** A subscription without a wildcard makes a topic, and a broker carries few of them (Kafka: each is a directory). */
   readonly topicsAreScarce?: boolean | undefined;
   /** Ends the broker by a signal. */
