@@ -24,6 +24,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['packages/*/src/**/*.test.ts', 'scripts/**/*.test.mjs'],
+          setupFiles: ['test/watchdog/watchdog.mjs'],
           testTimeout: 15_000,
           sequence: { groupOrder: 0 },
         },
@@ -34,7 +35,7 @@ export default defineConfig({
           name: 'integration',
           include: ['test/**/*.test.ts'],
           globalSetup: ['test/brokers/global-setup.ts'],
-          setupFiles: ['test/brokers/setup-file.ts'],
+          setupFiles: ['test/watchdog/watchdog.mjs', 'test/brokers/setup-file.ts'],
           // Brokers, bots and browsers: one file at a time, so that a slow machine tells a fault from a lack of CPU.
           fileParallelism: false,
           testTimeout: 30_000,

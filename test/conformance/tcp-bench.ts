@@ -25,6 +25,7 @@ export async function tcpBench(
     transport: (request) => make(there, request),
     ...(stranger && { stranger: () => stranger(there) }),
     cut: () => proxy.cut(),
+    hangUp: () => proxy.hangUp(),
     block: () => proxy.refuse(),
     unblock: () => proxy.accept(),
     silence: () => proxy.pause(),

@@ -105,6 +105,19 @@ describe('the proxy', () => {
     await until(() => sockets.every(({ closed }) => closed), { what: 'the end at the server' });
   });
 
+  test('hangUp ends what is open in good order and lets new connections in', async () => {
+    const { socket, seen } = open();
+    socket.write('a');
+    await until(() => seen.text === 'a', { what: 'the first echo' });
+    proxy.hangUp();
+    await until(() => seen.closed && proxy.open === 0, { what: 'the end' });
+    expect(seen.error).toBe('');
+    await until(() => sockets.every(({ closed }) => closed), { what: 'the end at the server' });
+    const again = open();
+    again.socket.write('b');
+    await until(() => again.seen.text === 'b', { what: 'the echo of the new connection' });
+  });
+
   test('cut resets what is open and lets new connections in', async () => {
     const { socket, seen } = open();
     socket.write('a');

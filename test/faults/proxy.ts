@@ -16,6 +16,8 @@ export interface TcpProxy extends AsyncDisposable {
   resume(): void;
   /** Resets every open connection (TCP RST on both sides). New ones are accepted. */
   cut(): void;
+  /** Ends every open connection in good order (TCP FIN on both sides). New ones are accepted. */
+  hangUp(): void;
   /** Cuts, and from then on refuses every new connection, as a port that nobody listens on does. */
   refuse(): Promise<void>;
   /** Ends {@link refuse}. */
@@ -136,6 +138,12 @@ export async function startProxy(targetPort: number, targetHost = '127.0.0.1'): 
       }
     },
     cut,
+    hangUp() {
+      for (const { client, target } of links) {
+        client.end();
+        target.end();
+      }
+    },
     refuse,
     async accept() {
       if (!server.listening) await listen();

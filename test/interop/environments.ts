@@ -30,7 +30,7 @@ export class EnvironmentUnavailableError extends Error {
 }
 
 const here = fileURLToPath(new URL('.', import.meta.url));
-/** A Hummingbot is compiled from source: two minutes on two idle cores. */
+/** A Hummingbot is compiled from source: two minutes on an idle core. */
 const INSTALL_TIMEOUT_MS = 20 * 60_000;
 
 /** Where environments are kept: `$COMMLIB_CACHE`, or `~/.cache/commlib-ts`. */
@@ -173,10 +173,14 @@ async function lock(file: string): Promise<() => Promise<void>> {
 // As a program: make the environments named on the command line, or all of them.
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const asked = process.argv.slice(2);
-  for (const name of environmentNames) {
-    if (asked.length > 0 && !asked.includes(name)) continue;
-    const begun = Date.now();
-    const python = await pythonOf(name);
-    console.log(`${name}  ${python}  ${((Date.now() - begun) / 1000).toFixed(1)} s`);
-  }
+  const wanted = environmentNames.filter((name) => asked.length === 0 || asked.includes(name));
+  // All at once: each compiles on one core.
+  const made = await Promise.allSettled(
+    wanted.map(async (name) => {
+      const begun = Date.now();
+      const python = await pythonOf(name);
+      console.log(`${name}  ${python}  ${((Date.now() - begun) / 1000).toFixed(1)} s`);
+    }),
+  );
+  for (const one of made) if (one.status === 'rejected') throw one.reason;
 }

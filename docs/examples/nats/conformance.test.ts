@@ -44,9 +44,13 @@ async function bench(): Promise<TestBench> {
   const cut = () => {
     for (const socket of sockets) socket.destroy();
   };
+  const hangUp = () => {
+    for (const socket of sockets) socket.end();
+  };
   return {
     transport: () => nats(`nats://127.0.0.1:${place.port}`),
     cut,
+    hangUp,
     block() {
       blocked = true;
       cut();

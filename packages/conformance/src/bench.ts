@@ -23,6 +23,8 @@ export interface TestBench extends AsyncDisposable {
   stranger?(): Transport;
   /** Resets every connection of this bench; new ones are accepted. */
   cut?(): void | Promise<void>;
+  /** Ends every connection of this bench in good order, as a broker does that shuts down; new ones are accepted. */
+  hangUp?(): void | Promise<void>;
   /** Resets every connection of this bench and refuses new ones, as a broker does that is down. */
   block?(): void | Promise<void>;
   /** Ends {@link block}. */

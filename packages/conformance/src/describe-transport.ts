@@ -98,6 +98,7 @@ export function describeTransport(options: ConformanceOptions): void {
 /** Why a property is off that takes what the bench has not. */
 const WITHOUT: Readonly<Record<Control, string>> = {
   cut: 'the bench cannot cut its links',
+  hangUp: 'the bench cannot end its links in good order',
   block: 'the bench cannot make the broker unreachable',
   silence: 'the bench has no link that could fall silent',
   stranger: 'there are no credentials that could be wrong',

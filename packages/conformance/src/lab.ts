@@ -207,6 +207,10 @@ export class Lab {
     return this.bench.cut?.();
   }
 
+  hangUp(): void | Promise<void> {
+    return this.bench.hangUp?.();
+  }
+
   block(): void | Promise<void> {
     return this.bench.block?.();
   }

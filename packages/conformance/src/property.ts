@@ -11,7 +11,7 @@ export interface Need {
 }
 
 /** What a property asks of its bench beyond connections. */
-export type Control = 'cut' | 'block' | 'silence' | 'stranger';
+export type Control = 'cut' | 'hangUp' | 'block' | 'silence' | 'stranger';
 
 /** One sentence of the contract, and the test of it. */
 export interface Property {

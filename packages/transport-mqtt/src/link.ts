@@ -188,8 +188,10 @@ export class Link {
     const id = options.qos === 1 && options.properties === undefined ? this.#ids.allocate() : null;
     if (id === null) {
       let nobody: NoReceiverError | undefined;
+      const { stream } = this.#client;
       this.#client.publish(topic, asBuffer(payload), options, (error) => {
-        if (this.#end === undefined) confirm(error ? this.#refusal(error, topic) : nobody);
+        // mqtt.js knows of a loss a moment before it tells of it.
+        if (this.#end === undefined && stream.writable) confirm(error ? this.#refusal(error, topic) : nobody);
       });
       if (message.mandatory) {
         // mqtt.js does not hand on the reason of a PUBACK that is no error.

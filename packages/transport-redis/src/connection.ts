@@ -5,7 +5,7 @@
 import { type CommlibError, ConnectionError, timerMs } from '@commlib/core';
 import { Command, Redis } from 'ioredis';
 import { clientOptions } from './client-options.js';
-import { connectionError, isMisplaced } from './errors.js';
+import { connectionError, isMisplaced, isReply } from './errors.js';
 import type { Endpoint, RedisConfig } from './options.js';
 
 /** What a connection is for: commands, messages of PUBLISH, or reads that wait. */
@@ -204,9 +204,11 @@ export class Connection {
     };
     command.reject = (error: Error) => {
       this.#answered();
-      if (this.#end === undefined && isMisplaced(error)) {
+      if (this.#end === undefined && this.#opened) {
         // The server the data have moved away from will not do: everything begins anew.
-        if (this.#opened) this.abandon(connectionError(error, this.target, true));
+        if (isMisplaced(error)) this.abandon(connectionError(error, this.target, true));
+        // ioredis itself refuses: it knows of a loss a moment before it tells of it.
+        else if (!isReply(error)) this.#lose(connectionError(this.#firstError ?? error, this.target, true));
       }
       onError(this.#end ?? error);
     };
@@ -275,6 +277,12 @@ export class Connection {
     await this.#closed;
     clearTimeout(timer);
     this.#abandonQuietly(gone);
+  }
+
+  /** As {@link abandon}, and told a moment later: whoever sends is in the middle of something. */
+  #lose(error: CommlibError): void {
+    this.#stop(error);
+    queueMicrotask(() => this.#options.onEnd(error));
   }
 
   /** Ends the connection at once, for this reason; the first one counts. */

@@ -1,11 +1,7 @@
 /** What ioredis, TLS, the network and Redis call an error, as one of ours: what happened, where, and is it for good. */
-import {
-  CommlibError,
-  ConnectionError,
-  type ConnectionMeaning,
-  NotConnectedError,
-  networkMeaning,
-} from '@commlib/core';
+
+import { CommlibError, ConnectionError, type ConnectionMeaning, networkMeaning } from '@commlib/core';
+import { ReplyError } from 'ioredis';
 
 /** The first word of an error that Redis answers with: its stable part. */
 const REPLIES: Readonly<Record<string, ConnectionMeaning>> = {
@@ -40,6 +36,11 @@ const MISPLACED: ReadonlySet<string> = new Set([
 export function replyCode(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   return /^-?([A-Z][A-Z_]+)\b/.exec(message)?.[1] ?? '';
+}
+
+/** The server has answered with it; anything else is of ioredis or the network. */
+export function isReply(error: unknown): boolean {
+  return error instanceof ReplyError;
 }
 
 /** The server is no longer the one that has the data: a new connection is needed. */
@@ -84,9 +85,6 @@ export function commandError(error: unknown, what: string): CommlibError {
     return new CommlibError('WRONG_TYPE', `${what}: the key is there and holds something else`, options);
   }
   const text = error instanceof Error ? error.message : String(error);
-  // ioredis knows of a loss a moment before it tells of it; the command did not go out.
-  if (text.startsWith("Stream isn't writeable"))
-    return new NotConnectedError(`${what}: the connection was lost`, options);
   return new CommlibError('REFUSED', `${what}: the server refused it: ${text}`, options);
 }
 

@@ -7,15 +7,26 @@ import { isMissingStream } from './errors.js';
 import { readStreams, type StreamEntry } from './stream-entries.js';
 
 const PAUSE_MS = 1_000;
+/** Entries that are worth a read before the ones at hand are settled. */
+const ENOUGH = 64;
 /** Taken once, so that a test with fake timers does not stop the reading. */
 const immediate = setImmediate;
+
+/** Read, by stream. */
+export type Entries = ReadonlyMap<string, readonly StreamEntry[]>;
+
+/** What is to be read. */
+export interface Wanted {
+  readonly keys: readonly string[];
+  readonly count: number;
+}
 
 /** What a reader is made with. */
 export interface StreamReaderOptions {
   readonly group: string;
   readonly consumer: string;
-  /** The streams to read now, and how many entries of each at most. */
-  readonly wanted: () => { readonly keys: readonly string[]; readonly count: number };
+  /** The streams to read now, and how many entries of each at most, when these have been handed over too. */
+  readonly wanted: (coming?: Entries) => Wanted;
   readonly onEntries: (key: string, entries: readonly StreamEntry[]) => void;
   /** The group is gone from one of them: makes it anew. */
   readonly onMissing: () => Promise<void>;
@@ -91,11 +102,14 @@ export class StreamReader {
   #read(): void {
     const connection = this.#connection;
     if (connection === undefined || this.#waiting !== undefined) return;
-    const { group, consumer, wanted } = this.#options;
-    const { keys, count } = wanted();
-    this.#waiting = keys.length === 0 ? undefined : new Set(keys);
+    const wanted = this.#options.wanted();
+    this.#waiting = wanted.keys.length === 0 ? undefined : new Set(wanted.keys);
     this.#tell();
-    if (keys.length === 0) return;
+    if (wanted.keys.length > 0) this.#ask(connection, wanted);
+  }
+
+  #ask(connection: Connection, { keys, count }: Wanted): void {
+    const { group, consumer, onEntries } = this.#options;
     connection.send(
       'xreadgroup',
       [
@@ -112,8 +126,11 @@ export class StreamReader {
       ],
       (reply) => {
         if (connection !== this.#connection) return;
+        const streams = readStreams(reply);
+        const ahead = this.#askAhead(connection, streams);
         // What is taken changes what is wanted; that is looked at once.
-        for (const [key, entries] of readStreams(reply)) this.#options.onEntries(key, entries);
+        for (const [key, entries] of streams) onEntries(key, entries);
+        if (ahead) return;
         this.#waiting = undefined;
         // What was settled of it is acknowledged first.
         this.#resting = true;
@@ -124,6 +141,17 @@ export class StreamReader {
       },
       (error) => void this.#failed(connection, error),
     );
+  }
+
+  /** While these are handled, the server looks for the next, where there is room for a good number of them. */
+  #askAhead(connection: Connection, coming: Entries): boolean {
+    const waiting = this.#waiting;
+    if (coming.size === 0 || waiting === undefined || this.#rearmed.length > 0) return false;
+    const wanted = this.#options.wanted(coming);
+    if (wanted.count < ENOUGH || wanted.keys.length < waiting.size) return false;
+    this.#waiting = new Set(wanted.keys);
+    this.#ask(connection, wanted);
+    return true;
   }
 
   async #failed(connection: Connection, error: unknown): Promise<void> {

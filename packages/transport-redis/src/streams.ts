@@ -10,7 +10,7 @@ import {
 import type { Link } from './link.js';
 import type { RedisConfig } from './options.js';
 import { StreamGroup } from './stream-group.js';
-import { StreamReader } from './stream-reader.js';
+import { type Entries, StreamReader, type Wanted } from './stream-reader.js';
 
 const MOST_AT_ONCE = 256;
 
@@ -174,7 +174,7 @@ export class Streams {
     const reader = new StreamReader({
       group: place.group,
       consumer: this.#consumer,
-      wanted: () => wanted(place),
+      wanted: (coming) => wanted(place, coming),
       onEntries: (stream, entries) => place.groups.get(stream)?.arrived(entries),
       onMissing: async () => {
         await Promise.all([...place.groups.values()].map((group) => group.attach(link)));
@@ -221,12 +221,12 @@ export class Streams {
 }
 
 /** Streams with room, and how many entries of each: the least room of all. */
-function wanted(place: Place): { readonly keys: readonly string[]; readonly count: number } {
+function wanted(place: Place, coming?: Entries): Wanted {
   const keys: string[] = [];
   let count = MOST_AT_ONCE;
   for (const [key, group] of place.groups) {
-    const { room } = group;
-    if (room === 0) continue;
+    const room = group.room - (coming?.get(key)?.length ?? 0);
+    if (room <= 0) continue;
     keys.push(key);
     count = Math.min(count, room);
   }

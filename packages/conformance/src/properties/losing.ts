@@ -111,6 +111,47 @@ export const losing: readonly Property[] = [
     },
   },
   {
+    id: 'loss.hung-up',
+    promise:
+      'A connection that the broker ends in good order is a loss like any other: at-least-once publishing goes on through it.',
+    needs: [needs.atLeastOnce],
+    controls: ['hangUp'],
+    async test(lab) {
+      const [from, to] = [await lab.connect(), await lab.connect()];
+      const name = lab.name();
+      const got = await to.collect(name, durable(lab.word()));
+      const sent: string[] = [];
+      let over = false;
+      // All the time, so that it meets the moment in which the end has come and is not yet dealt with.
+      const publish = async (i: number) => {
+        while (!over) {
+          const text = `${i}/${sent.length}`;
+          sent.push(text);
+          await from.publish(name, text, surely);
+        }
+      };
+      const publishing = Array.from({ length: 20 }, (_, i) => quiet(publish(i)));
+      try {
+        for (const losses of [1, 2, 3]) {
+          const begun = sent.length;
+          await lab.until('some messages', () => sent.length > begun + 100);
+          const before = from.states.length;
+          await lab.hangUp();
+          await lab.until(`loss ${losses} noticed`, () => from.states.length > before);
+          await lab.ready(from, to);
+        }
+      } finally {
+        over = true;
+      }
+      await Promise.all(publishing);
+      await lab.until(
+        'every message',
+        () => new Set(got.texts).size === sent.length,
+        () => sent.filter((text) => !got.texts.includes(text)).slice(0, 10),
+      );
+    },
+  },
+  {
     id: 'loss.service',
     promise: 'Every service and inbox is restored before the transport says `ready` again.',
     controls: ['cut'],

@@ -138,7 +138,8 @@ export class Outbox<T> {
     const outlet = this.#outlet;
     if (outlet === undefined) return;
     let sent = false;
-    while (this.#sent.size < outlet.window) {
+    // Sending may show that the connection is gone.
+    while (this.#outlet === outlet && this.#sent.size < outlet.window) {
       if (outlet.congested) {
         this.#pumpLater(outlet);
         break;
