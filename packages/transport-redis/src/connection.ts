@@ -155,6 +155,38 @@ export class Connection {
     this.#write(this.#command(name, args, onReply, onError));
   }
 
+  /**
+   * As {@link send}, of a command whose last argument is a payload: put together here, in one piece and one copy. The other
+   * arguments are expected to be the same again and again.
+   */
+  sendPayload(
+    name: string,
+    args: readonly (string | number)[],
+    payload: Uint8Array,
+    onReply: (reply: unknown) => void,
+    onError: (error: unknown) => void,
+  ): void {
+    if (this.#end) return onError(this.#end);
+    const command = new Framed(name, frame(this.#headOf(name, args), payload));
+    this.#write(this.#answeredBy(command, onReply, onError));
+  }
+
+  #headOf(name: string, args: readonly (string | number)[]): Buffer {
+    const last = this.#head;
+    if (
+      last?.name === name &&
+      args.length === last.args.length &&
+      args.every((arg, i) => arg === last.args[i])
+    )
+      return last.bytes;
+    const parts = [name, ...args].map((part) => `$${Buffer.byteLength(String(part))}\r\n${part}\r\n`);
+    const bytes = Buffer.from(`*${parts.length + 1}\r\n${parts.join('')}`);
+    this.#head = { name, args, bytes };
+    return bytes;
+  }
+
+  #head: { name: string; args: readonly (string | number)[]; bytes: Buffer } | undefined;
+
   /** Two commands of which the server carries out both or none: MULTI, EXEC. The answer is that to the first. */
   sendBoth(
     first: readonly [name: string, ...args: Argument[]],
@@ -196,7 +228,14 @@ export class Connection {
     onReply: (reply: unknown) => void,
     onError: (error: unknown) => void,
   ): Command {
-    const command = new Command(name, [...args]);
+    return this.#answeredBy(new Command(name, [...args]), onReply, onError);
+  }
+
+  #answeredBy(
+    command: Command,
+    onReply: (reply: unknown) => void,
+    onError: (error: unknown) => void,
+  ): Command {
     command.isTraced = true; // Not wrapped in one more promise.
     command.resolve = (reply: unknown) => {
       this.#answered();
@@ -351,6 +390,31 @@ export class Connection {
       stream.uncork();
     });
   }
+}
+
+/** A command in the bytes of the protocol. */
+class Framed extends Command {
+  readonly #bytes: Buffer;
+
+  constructor(name: string, bytes: Buffer) {
+    super(name);
+    this.#bytes = bytes;
+  }
+
+  override toWritable(): Buffer {
+    return this.#bytes;
+  }
+}
+
+function frame(head: Buffer, payload: Uint8Array): Buffer {
+  const length = `$${payload.length}\r\n`;
+  const bytes = Buffer.allocUnsafe(head.length + length.length + payload.length + 2);
+  bytes.set(head);
+  bytes.write(length, head.length, 'latin1');
+  bytes.set(payload, head.length + length.length);
+  bytes[bytes.length - 2] = 0x0d;
+  bytes[bytes.length - 1] = 0x0a;
+  return bytes;
 }
 
 function ignore(): void {}

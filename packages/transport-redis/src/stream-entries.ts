@@ -19,6 +19,7 @@ export interface PendingEntry {
 
 const EMPTY = new Uint8Array();
 const PREFIX = Buffer.from(HEADER_PREFIX);
+const PAYLOAD = Buffer.from(PAYLOAD_FIELD);
 
 /** The answer to XREADGROUP: RESP3 lists keys and entries in turn, RESP2 in pairs. */
 export function readStreams(reply: unknown): Map<string, StreamEntry[]> {
@@ -45,11 +46,12 @@ function readEntry(id: string, fields: readonly unknown[]): StreamEntry {
   for (let i = 0; i + 1 < fields.length; i += 2) {
     const [field, value] = [fields[i], fields[i + 1]];
     if (!Buffer.isBuffer(field) || !Buffer.isBuffer(value)) continue;
-    if (field.subarray(0, PREFIX.length).equals(PREFIX)) {
+    if (field.equals(PAYLOAD)) payload = value;
+    else if (field.subarray(0, PREFIX.length).equals(PREFIX)) {
       // Without a prototype: a header may be called __proto__.
       headers ??= Object.create(null) as Record<string, string>;
       headers[field.toString('utf8', PREFIX.length)] = value.toString();
-    } else if (field.toString() === PAYLOAD_FIELD) payload = value;
+    }
   }
   return { id, payload, headers };
 }

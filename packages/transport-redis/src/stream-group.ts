@@ -58,6 +58,8 @@ export class StreamGroup {
   /** Where the reading of what this consumer holds from before a loss goes on; undefined: done. */
   #cursor: string | undefined;
   #recovering = false;
+  /** There was no room when the reader asked: it wants to hear when there is. */
+  #full = false;
   #timer: ReturnType<typeof setInterval> | undefined;
   #established = false;
 
@@ -76,7 +78,9 @@ export class StreamGroup {
   /** How many entries may be read now. */
   get room(): number {
     if (this.#cursor !== undefined) return 0;
-    return this.#free();
+    const free = this.#free();
+    this.#full = free === 0;
+    return free;
   }
 
   add(onMessage: (message: Inbound) => void, maxInFlight: number): { leave(): Promise<void> } {
@@ -196,7 +200,10 @@ export class StreamGroup {
   #roomAgain(): void {
     const link = this.#link;
     if (link && this.#cursor !== undefined) void this.#recover(link);
-    else this.#options.onRoom();
+    else if (this.#full) {
+      this.#full = false;
+      this.#options.onRoom();
+    }
   }
 
   #take(entry: StreamEntry, attempt: number): void {
@@ -211,6 +218,7 @@ export class StreamGroup {
 
   /** Members take turns, those with room first. */
   #next(): Member | undefined {
+    if (this.#members.length === 1) return this.#members[0];
     for (let i = 0; i < this.#members.length; i++) {
       const member = this.#members.shift();
       if (member === undefined) return undefined;

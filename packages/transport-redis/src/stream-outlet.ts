@@ -1,10 +1,8 @@
 /** At-least-once messages as entries of streams: XADD, many of them in one piece, confirmed one by one. */
 import type { CommlibError, Headers, Outlet } from '@commlib/core';
-import type { Argument } from './connection.js';
 import { commandError } from './errors.js';
 import type { Link } from './link.js';
 import type { RedisConfig } from './options.js';
-import { asBuffer } from './pusher.js';
 
 /** The field with the payload; a header `h` is the field `h:h`. */
 export const PAYLOAD_FIELD = 'payload';
@@ -39,11 +37,12 @@ function append(
   confirm: (error?: CommlibError) => void,
 ): void {
   const key = `${config.streamPrefix}${address}`;
-  const args: Argument[] = [key];
+  const args: (string | number)[] = [key];
   if (maxLength !== undefined) args.push('MAXLEN', '~', maxLength);
-  args.push('*', PAYLOAD_FIELD, asBuffer(payload));
+  args.push('*');
   if (headers)
     for (const name of Object.keys(headers)) args.push(`${HEADER_PREFIX}${name}`, String(headers[name]));
+  args.push(PAYLOAD_FIELD);
   // After a loss the outbox sends it again, or tells.
   if (!link.alive) return;
   const connection = link.commands(key);
@@ -51,8 +50,8 @@ function append(
     if (connection.alive) confirm(commandError(error, `message to ${address}`));
   };
   const { waitAof } = config;
-  if (waitAof === undefined) return connection.send('xadd', args, () => confirm(), failed);
-  connection.send('xadd', args, () => {}, failed);
+  if (waitAof === undefined) return connection.sendPayload('xadd', args, payload, () => confirm(), failed);
+  connection.sendPayload('xadd', args, payload, () => {}, failed);
   connection.send(
     'waitaof',
     [1, waitAof.replicas, waitAof.timeoutMs],
