@@ -66,6 +66,8 @@ export class GroupIntake implements Intake {
   #changeAgain = false;
   #pumping = false;
   #pumpAgain = false;
+  /** Something waits for room, or the reading does. */
+  #left = false;
   #commitTimer: ReturnType<typeof setTimeout> | undefined;
   #committing: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
@@ -101,11 +103,14 @@ export class GroupIntake implements Intake {
       inOrder: false, // Part keeps the order, per partition.
       deliver: (delivery, attempt, settle) => {
         delivery.given.attempt = attempt;
-        const inbound = toInbound(delivery.part.topic, delivery.part.partition, delivery.record);
-        if (this.#open)
-          this.#onMessage(this.#options.durable ? { ...inbound, attempt, settle } : { ...inbound, settle });
+        if (!this.#open) return;
+        const { topic, partition } = delivery.part;
+        const count = this.#options.durable ? attempt : undefined;
+        this.#onMessage(toInbound(topic, partition, delivery.record, settle, count));
       },
-      onRoom: () => this.#pump(),
+      onRoom: () => {
+        if (this.#pumping || this.#left) this.#pump();
+      },
     });
     const fetcher = new Fetcher(session.link, session.topics, this.#config, cluster, this.#onEvent);
     const ground = { session, cluster, fetcher, flow };
@@ -316,6 +321,7 @@ export class GroupIntake implements Intake {
   #pumpOnce(): void {
     const ground = this.#ground;
     if (!ground || !this.#open) return;
+    let left = false;
     for (const part of this.#parts.values()) {
       if (part.lost) continue;
       if (this.#options.durable) this.#give(ground, part);
@@ -325,7 +331,9 @@ export class GroupIntake implements Intake {
         part.paused = false;
         ground.fetcher.wake(part);
       } else part.paused = full;
+      if (part.paused || part.waiting.length > 0) left = true;
     }
+    this.#left = left;
   }
 
   #give(ground: Ground, part: Part): void {

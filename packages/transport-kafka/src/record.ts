@@ -5,7 +5,13 @@ import type { FetchedRecord, OutRecord } from './protocol.js';
 const EMPTY = new Uint8Array(0);
 
 /** An empty key is none: commlib-py writes one to every record. A record without a value (a tombstone) has an empty payload. */
-export function toInbound(topic: string, partition: number, record: FetchedRecord): Inbound {
+export function toInbound(
+  topic: string,
+  partition: number,
+  record: FetchedRecord,
+  settle?: Inbound['settle'],
+  attempt?: number,
+): Inbound {
   const { key, value } = record;
   return {
     address: topic,
@@ -14,6 +20,8 @@ export function toInbound(topic: string, partition: number, record: FetchedRecor
     key: key === null || key.length === 0 ? undefined : key.toString(),
     retained: false,
     position: `${partition}:${record.offset}`,
+    attempt,
+    settle,
   };
 }
 
