@@ -29,6 +29,8 @@ describeOn('rabbitmq', () => {
       got.push({ ...message.headers });
     });
     await link.transport.publish(address, bytes('1'), { headers: { trace: 'abc' } });
+    // Two connections: which message is first is not said otherwise.
+    await until(() => got.length === 1, { what: 'the first message' });
     // Nanoseconds in the timestamp, as commlib-py writes them: more than a double can hold exactly.
     peer.channel.publish('amq.topic', address, Buffer.from('2'), {
       headers: { n: 5, yes: true, parts: { a: 1 } },
