@@ -148,8 +148,10 @@ export class StreamReader {
     const waiting = this.#waiting;
     if (coming.size === 0 || waiting === undefined || this.#rearmed.length > 0) return false;
     const wanted = this.#options.wanted(coming);
-    if (wanted.count < ENOUGH || wanted.keys.length < waiting.size) return false;
-    this.#waiting = new Set(wanted.keys);
+    const keys = new Set(wanted.keys);
+    // A stream that these fill up is left out by the next read, when it knows that it is full.
+    if (wanted.count < ENOUGH || ![...waiting].every((key) => keys.has(key))) return false;
+    this.#waiting = keys;
     this.#ask(connection, wanted);
     return true;
   }
