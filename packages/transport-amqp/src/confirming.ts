@@ -1,5 +1,5 @@
 /** The channel of what the broker is to confirm: the outlet of the buffer of unconfirmed messages. */
-import { type CommlibError, NoReceiverError, type Outlet, randomHex } from '@commlib/core';
+import { type CommlibError, NoReceiverError, type Outlet, PassingMap, randomHex } from '@commlib/core';
 import type { ConfirmChannel, Options } from 'amqplib';
 import { refusal } from './errors.js';
 import type { Link } from './link.js';
@@ -11,13 +11,23 @@ import type { Outgoing } from './sender.js';
  */
 const MAX_NACKS = 20;
 
+/** A message under way. */
+interface Sending {
+  /** Where the broker is asked to return it: told from others by this. */
+  readonly id: string | undefined;
+  /** Its place among the unconfirmed. */
+  readonly place: number;
+  readonly done: (error?: CommlibError) => void;
+}
+
 export class Confirming implements Outlet<Outgoing> {
   readonly #channel: ConfirmChannel;
   readonly #window: number;
   /** So many go out one by one: one of them made the broker close the channel before. */
   #cautious: number;
   /** Sent and unconfirmed. */
-  readonly #open = new Set<(error?: CommlibError) => void>();
+  readonly #open = new PassingMap<number, (error?: CommlibError) => void>();
+  #sent = 0;
   /** Messages the broker returned, whose confirmation is still to come. */
   readonly #returned = new Set<string>();
   #congested = false;
@@ -37,7 +47,7 @@ export class Confirming implements Outlet<Outgoing> {
   ): Promise<Confirming> {
     const channel = await link.confirmChannel((error) => {
       const reason = refusal(error, 'a published message');
-      const [only] = confirming.#open;
+      const [only] = confirming.#open.values();
       // Alone under way: it is the one.
       if (confirming.#open.size === 1) only?.(reason);
       onClosed(reason, confirming.#open.size + confirming.#cautious);
@@ -80,22 +90,18 @@ export class Confirming implements Outlet<Outgoing> {
   send(message: Outgoing, confirm: (error?: CommlibError) => void): void {
     const id = message.properties.mandatory ? `${this.#prefix}-${++this.#ids}` : undefined;
     const properties = id === undefined ? message.properties : { ...message.properties, messageId: id };
+    const place = this.#sent++;
     const done = (error?: CommlibError) => {
-      if (!this.#open.delete(done)) return;
+      if (!this.#open.delete(place)) return;
       if (this.#cautious > 0) this.#cautious--;
       confirm(error);
     };
-    this.#open.add(done);
-    this.#publish(message, properties, id, done, 1);
+    this.#open.set(place, done);
+    this.#publish(message, properties, { id, place, done }, 1);
   }
 
-  #publish(
-    message: Outgoing,
-    properties: Options.Publish,
-    id: string | undefined,
-    done: (error?: CommlibError) => void,
-    attempt: number,
-  ): void {
+  #publish(message: Outgoing, properties: Options.Publish, sending: Sending, attempt: number): void {
+    const { id, place, done } = sending;
     const { exchange, routingKey, content } = message;
     try {
       const onConfirm = (error: unknown) => {
@@ -104,7 +110,7 @@ export class Confirming implements Outlet<Outgoing> {
         else if (error instanceof Error && error.message === 'message nacked') {
           if (attempt >= MAX_NACKS) return done(refusal(error, `a message to ${routingKey}`));
           const again = () => {
-            if (this.#open.has(done)) this.#publish(message, properties, id, done, attempt + 1);
+            if (this.#open.has(place)) this.#publish(message, properties, sending, attempt + 1);
           };
           setTimeout(again, Math.min(1000, attempt * 100)).unref();
         }

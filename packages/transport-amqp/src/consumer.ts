@@ -128,7 +128,7 @@ export class Consumer implements Standing {
       if (this.#acknowledger !== acknowledger) return;
       this.#settle(acknowledger, message, outcome);
     };
-    this.#options.onMessage(toInbound(message, { ...this.#options.extras(message), settle }));
+    this.#options.onMessage(toInbound(message, this.#options.extras(message), settle));
   }
 
   #settle(acknowledger: Acknowledger, message: ConsumeMessage, outcome: Settlement): void {

@@ -1,5 +1,5 @@
 /** A delivery as core's message. */
-import type { Headers, Inbound, Settlement } from '@commlib/core';
+import type { Headers, Inbound } from '@commlib/core';
 import type { ConsumeMessage } from 'amqplib';
 
 /** What the transport knows about a delivery beside the delivery itself. */
@@ -7,13 +7,12 @@ export interface Extras {
   readonly replyTo?: string | undefined;
   readonly correlationId?: string | undefined;
   readonly attempt?: number | undefined;
-  readonly settle?: ((outcome: Settlement) => void) | undefined;
 }
 
 /** Headers of the broker, not of the sender. */
 const BROKERS = new Set(['x-delivery-count', 'x-acquired-count']);
 
-export function toInbound(message: ConsumeMessage, extras: Extras): Inbound {
+export function toInbound(message: ConsumeMessage, extras: Extras, settle?: Inbound['settle']): Inbound {
   const { fields, properties } = message;
   return {
     address: fields.routingKey,
@@ -24,8 +23,8 @@ export function toInbound(message: ConsumeMessage, extras: Extras): Inbound {
     correlationId: extras.correlationId,
     retained: false,
     redelivered: fields.redelivered,
-    ...(extras.attempt === undefined ? {} : { attempt: extras.attempt }),
-    ...(extras.settle === undefined ? {} : { settle: extras.settle }),
+    attempt: extras.attempt,
+    settle,
   };
 }
 

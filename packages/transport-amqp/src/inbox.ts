@@ -7,6 +7,7 @@ import {
   type Inbound,
   type Inbox,
   NoReceiverError,
+  PassingMap,
   type ReplyTarget,
   randomHex,
   type SendOptions,
@@ -51,7 +52,7 @@ export class AmqpInbox implements Inbox, Standing {
   /** Where the answers go: an MQTT topic, the name of a queue, or the direct reply-to. */
   readonly #base: string;
   readonly #mqtt: boolean;
-  readonly #sent = new Map<string, Sent>();
+  readonly #sent = new PassingMap<string, Sent>();
   #link: Link | undefined;
   #channel: Channel | undefined;
   #fence: ReturnType<typeof setTimeout> | undefined;
@@ -164,16 +165,11 @@ export class AmqpInbox implements Inbox, Standing {
 
   #returned(properties: { readonly correlationId: unknown; readonly messageId: unknown }, key: string): void {
     const id = textOrNone(this.#mqtt ? properties.messageId : properties.correlationId) ?? '';
-    const sent = this.#sent.get(id);
-    this.#sent.delete(id);
-    sent?.reject(new NoReceiverError(key));
+    this.#sent.take(id)?.reject(new NoReceiverError(key));
   }
 
   #taken(id: string): void {
-    const sent = this.#sent.get(id);
-    if (sent === undefined) return;
-    this.#sent.delete(id);
-    sent.resolve();
+    this.#sent.take(id)?.resolve();
   }
 
   /** Any question will do: the prefetch means nothing to a consumer without acknowledgements. */

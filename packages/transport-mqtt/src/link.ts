@@ -2,7 +2,7 @@
  * One connection to the broker, from CONNECT to its end. mqtt.js does the framing; reconnecting, buffering and
  * resubscribing, which it does in ways of its own, are switched off. A link that ended is thrown away.
  */
-import { type CommlibError, ConnectionError, NoReceiverError, timerMs } from '@commlib/core';
+import { type CommlibError, ConnectionError, NoReceiverError, PassingMap, timerMs } from '@commlib/core';
 import mqtt, {
   type IClientOptions,
   type IClientPublishOptions,
@@ -74,7 +74,10 @@ export class Link {
   readonly #options: LinkOptions;
   readonly #client: MqttClient;
   readonly #ids = new PacketIds();
-  readonly #unconfirmed = new Map<number, { readonly message: Confirmable; readonly confirm: Confirm }>();
+  readonly #unconfirmed = new PassingMap<
+    number,
+    { readonly message: Confirmable; readonly confirm: Confirm }
+  >();
   /** Messages that mqtt.js sends, told when nobody takes them. */
   readonly #mandatory = new Map<number, () => void>();
   /** Packets written in this turn of the event loop, and whether there were many in the last one. */
@@ -292,15 +295,14 @@ export class Link {
   }
 
   #confirmed(id: number, reasonCode: number): void {
-    const sent = this.#unconfirmed.get(id);
     if (this.#end) return;
+    const sent = this.#unconfirmed.take(id);
     if (sent === undefined) {
       // One of mqtt.js's own.
       if (reasonCode === NOBODY) this.#mandatory.get(id)?.();
       this.#mandatory.delete(id);
       return;
     }
-    this.#unconfirmed.delete(id);
     this.#ids.deallocate(id);
     const { message, confirm } = sent;
     if (reasonCode >= 128) confirm(publishError(reasonCode, message.topic));

@@ -236,8 +236,8 @@ export class DurableSession {
 /** One subscriber of a session, and how many messages it has not settled. */
 class Member {
   readonly #onMessage: (message: Inbound) => void;
-  /** Messages of the current link, so that those of an earlier one count no more. */
-  #unsettled = new Set<Inbound>();
+  /** Of the current link: those of an earlier one count no more. */
+  #unsettled = { count: 0 };
   #idle: (() => void)[] = [];
 
   constructor(onMessage: (message: Inbound) => void) {
@@ -245,30 +245,35 @@ class Member {
   }
 
   deliver(message: Inbound): void {
+    const unsettled = this.#unsettled;
+    let open = true;
     const tracked: Inbound = {
       ...message,
       settle: (outcome) => {
+        if (!open) return;
+        open = false;
         // First the acknowledgement: who waits for idle closes the connection next.
         message.settle?.(outcome);
-        if (this.#unsettled.delete(message)) this.#reportIdle();
+        unsettled.count--;
+        this.#reportIdle();
       },
     };
-    this.#unsettled.add(message);
+    unsettled.count++;
     this.#onMessage(tracked);
   }
 
   discard(): void {
-    this.#unsettled.clear();
+    this.#unsettled = { count: 0 };
     this.#reportIdle();
   }
 
   idle(): Promise<void> {
-    if (this.#unsettled.size === 0) return Promise.resolve();
+    if (this.#unsettled.count === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
   #reportIdle(): void {
-    if (this.#unsettled.size > 0) return;
+    if (this.#unsettled.count > 0) return;
     for (const done of this.#idle.splice(0)) done();
   }
 }

@@ -10,6 +10,7 @@ import {
   RemoteError,
   TimeoutError,
 } from '../errors.js';
+import { PassingMap } from '../toolkit/passing-map.js';
 import type { Inbound, Inbox, NativeOptions, ReplyTarget } from '../transport.js';
 import type { Deadline } from '../util/deadlines.js';
 import { onAbort } from '../util/on-abort.js';
@@ -41,7 +42,7 @@ interface Pending {
 export class ReplyBox {
   readonly #host: EndpointHost;
   readonly #prefix: string | undefined;
-  readonly #pending = new Map<string, Pending>();
+  readonly #pending = new PassingMap<string, Pending>();
   #inbox: Inbox | undefined;
   #opening: Promise<Inbox> | undefined;
   #refuse: CommlibError | undefined;

@@ -8,4 +8,5 @@ export { abortable } from './abortable.js';
 export { Flow, type FlowOptions } from './flow.js';
 export { type ConnectionMeaning, networkMeaning } from './network-error.js';
 export { Outbox, type OutboxOptions, type Outlet } from './outbox.js';
+export { PassingMap } from './passing-map.js';
 export type { TlsOptions } from './tls-options.js';

@@ -1,5 +1,6 @@
 import { BufferFullError, type CommlibError, ConnectionError } from '../errors.js';
 import { Fifo } from '../util/fifo.js';
+import { PassingMap } from './passing-map.js';
 
 /** A message that was under way when this many connections ended is not sent again: it may be what ends them. */
 const MAX_ATTEMPTS = 10;
@@ -32,6 +33,7 @@ export interface OutboxOptions<T> {
 }
 
 interface Entry<T> {
+  readonly id: number;
   readonly item: T;
   /** Sent again after a loss; otherwise it fails with the connection. */
   readonly keep: boolean;
@@ -50,7 +52,8 @@ export class Outbox<T> {
   /** The first of those waiting, while the outlet has no room for it. */
   #first: Entry<T> | undefined;
   /** Sent and unconfirmed, oldest first. */
-  readonly #sent = new Set<Entry<T>>();
+  readonly #sent = new PassingMap<number, Entry<T>>();
+  #ids = 0;
   #outlet: Outlet<T> | undefined;
   #pumpScheduled = false;
   #congested: Outlet<T> | undefined;
@@ -75,7 +78,7 @@ export class Outbox<T> {
       return Promise.reject(new BufferFullError('the buffer of unconfirmed messages', this.#options.limit));
     }
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ item, keep, attempts: 0, resolve, reject });
+      this.#waiting.push({ id: this.#ids++, item, keep, attempts: 0, resolve, reject });
       this.#pump();
     });
   }
@@ -111,7 +114,7 @@ export class Outbox<T> {
   }
 
   #takeAll(): Entry<T>[] {
-    const all = [...this.#sent];
+    const all = [...this.#sent.values()];
     if (this.#first) all.push(this.#first);
     for (let entry = this.#waiting.shift(); entry; entry = this.#waiting.shift()) all.push(entry);
     this.#outlet = undefined;
@@ -121,7 +124,7 @@ export class Outbox<T> {
   }
 
   #confirm(outlet: Outlet<T>, entry: Entry<T>, error: CommlibError | undefined): void {
-    if (outlet !== this.#outlet || !this.#sent.delete(entry)) return;
+    if (outlet !== this.#outlet || !this.#sent.delete(entry.id)) return;
     if (error) entry.reject(error);
     else entry.resolve();
     this.#reportIdle();
@@ -151,7 +154,7 @@ export class Outbox<T> {
         break;
       }
       this.#first = undefined;
-      this.#sent.add(entry);
+      this.#sent.set(entry.id, entry);
       entry.attempts++;
       sent = true;
       outlet.send(entry.item, (error) => this.#confirm(outlet, entry, error));
