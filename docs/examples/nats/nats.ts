@@ -3,15 +3,12 @@ import {
   AbortedError,
   abortable,
   type Capabilities,
-  ClosedError,
-  type CommlibError,
   type ConnectOptions,
   type Headers,
   type Inbound,
   type Inbox,
   type InboxOptions,
   type Intake,
-  NotConnectedError,
   type ReplyTarget,
   randomHex,
   type SendOptions,
@@ -66,13 +63,19 @@ class NatsTransport implements Transport {
   #sids = 0;
   /** While it is ready. */
   #connection: Connection | undefined;
-  #closing: Promise<void> | undefined;
 
   constructor(url: string) {
     this.#url = new URL(url);
     this.#supervisor = new Supervisor({
       target: `nats://${this.#url.host}`,
       open: (signal) => this.#open(signal),
+      shutDown: async (left) => {
+        if (this.#connection) await within(left(), this.#connection.flushed());
+      },
+      onClosed: () => {
+        this.#connection?.close();
+        this.#connection = undefined;
+      },
     });
   }
 
@@ -84,9 +87,8 @@ class NatsTransport implements Transport {
     return this.#supervisor.start(options);
   }
 
-  close({ deadlineMs }: { readonly deadlineMs: number }): Promise<void> {
-    this.#closing ??= this.#close(deadlineMs);
-    return this.#closing;
+  close(options: { readonly deadlineMs: number }): Promise<void> {
+    return this.#supervisor.close(options);
   }
 
   async publish(address: string, payload: Uint8Array, options: SendOptions = {}): Promise<void> {
@@ -162,22 +164,13 @@ class NatsTransport implements Transport {
       connection.close();
       throw error;
     }
-    if (this.#closing) return connection.close();
     this.#connection = connection;
-  }
-
-  async #close(deadlineMs: number): Promise<void> {
-    const connection = this.#connection;
-    if (connection) await within(deadlineMs, connection.flushed());
-    this.#connection = undefined;
-    connection?.close();
-    this.#supervisor.close();
   }
 
   async #take(filter: string, group: string | undefined, on: (message: Inbound) => void): Promise<Intake> {
     if (group !== undefined && /\s/.test(group))
       throw new UnsupportedError('the group', 'no white space in NATS');
-    if (this.#ended) throw this.#offline();
+    this.#supervisor.throwIfEnding();
     // `a.>` does not match `a`, and our `a.#` does: that is a second subscription.
     const subjects = filter.endsWith('.>') ? [filter, filter.slice(0, -2)] : [filter];
     const sids = subjects.map((subject) => {
@@ -199,7 +192,7 @@ class NatsTransport implements Transport {
       }
     } catch (error) {
       // Lost in between: it is made with the next connection, unless there will be none.
-      if (this.#ended) {
+      if (!this.#supervisor.mayReturn) {
         leave();
         throw error;
       }
@@ -221,24 +214,13 @@ class NatsTransport implements Transport {
     more: { readonly reply?: string; readonly headers?: Headers | undefined },
   ): Promise<void> {
     const connection = this.#connection;
-    if (connection === undefined) throw this.#offline();
+    if (connection === undefined) throw this.#supervisor.offline();
     const { bytes, size } = publication(subject, payload, more);
     // The server would end the connection.
     if (size > connection.maxPayload) {
       throw new UnsupportedError(`a message of ${size} bytes`, `the server takes ${connection.maxPayload}`);
     }
     await connection.write(bytes);
-  }
-
-  get #ended(): boolean {
-    return this.#closing !== undefined || this.status.state === 'closed';
-  }
-
-  #offline(): CommlibError {
-    const target = `nats://${this.#url.host}`;
-    return this.#ended
-      ? new ClosedError(`the connection to ${target}`)
-      : new NotConnectedError(`not connected to ${target}`);
   }
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import { ConnectionError } from './errors.js';
+import { type CommlibError, ConnectionError } from './errors.js';
 import type { TransportStatus } from './status.js';
 import { Supervisor } from './supervisor.js';
 
@@ -77,7 +77,7 @@ describe('the first connection', () => {
     const ended = expect(started).rejects.toMatchObject({ code: 'CLOSED' });
     await expect.poll(() => attempts()).toBeGreaterThan(0);
     await new Promise((resolve) => setImmediate(resolve)); // in the pause now
-    supervisor.close();
+    supervisor.close({ deadlineMs: 1000 });
     const before = attempts();
     await ended;
     expect(attempts()).toBe(before);
@@ -108,7 +108,7 @@ describe('the first connection', () => {
     await expect(supervise(hanging).start({ timeoutMs: 5 })).rejects.toMatchObject({ code: 'TIMEOUT' });
     const { start, supervisor } = supervise(hanging);
     const ended = expect(start()).rejects.toMatchObject({ code: 'CLOSED' });
-    supervisor.close();
+    supervisor.close({ deadlineMs: 1000 });
     await ended;
   });
 
@@ -187,7 +187,7 @@ describe('a lost connection', () => {
     const later = new Promise((resolve) => setTimeout(resolve, 20));
     await later;
     expect(attempts).toBe(1);
-    supervisor.close();
+    supervisor.close({ deadlineMs: 1000 });
   });
 
   test('closing ends the pause and the attempts', async () => {
@@ -196,10 +196,84 @@ describe('a lost connection', () => {
     });
     await start();
     supervisor.lost(refused());
-    supervisor.close();
+    supervisor.close({ deadlineMs: 1000 });
     const before = attempts();
     await new Promise((resolve) => setImmediate(resolve));
     expect(attempts()).toBe(before);
     expect(supervisor.status).toEqual({ state: 'closed', error: undefined });
+  });
+});
+
+describe('the end', () => {
+  function closable(shutDown?: (left: () => number) => Promise<void>) {
+    const said: string[] = [];
+    const supervisor = new Supervisor({
+      target: 'test://broker',
+      open: async () => {},
+      shutDown,
+      onClosed: (error) => said.push(`closed: ${error.code}`),
+    });
+    const start = () =>
+      supervisor.start({
+        timeoutMs: 1000,
+        failFast: false,
+        onEvent: (event) => said.push(event.type === 'status' ? event.status.state : event.type),
+      });
+    return { supervisor, start, said };
+  }
+
+  test('without anything to shut down it comes at once; what is pending fails before anybody is told', async () => {
+    const { supervisor, start, said } = closable();
+    await start();
+    void supervisor.close({ deadlineMs: 1000 });
+    expect(supervisor.status.state).toBe('closed');
+    expect(said).toEqual(['connecting', 'ready', 'closed: CLOSED', 'closed']);
+    supervisor.dropped('orders', banned());
+    expect(said.at(-1)).toBe('dropped');
+  });
+
+  test('shuts down once, with the time that is left, and ends although that fails', async () => {
+    const left: number[] = [];
+    const { supervisor, start, said } = closable(async (ms) => {
+      left.push(ms());
+      await Promise.resolve();
+      expect(supervisor.status.state).toBe('ready');
+      throw refused();
+    });
+    await start();
+    const closing = supervisor.close({ deadlineMs: 1000 });
+    expect(supervisor.close({ deadlineMs: 1 })).toBe(closing);
+    await expect(closing).rejects.toMatchObject({ code: 'CONNECTION_REFUSED' });
+    expect(left).toEqual([expect.closeTo(1000, -2)]);
+    expect(said).toEqual(['connecting', 'ready', 'closed: CLOSED', 'closed']);
+  });
+
+  test('tells those who send whether it may still become better', async () => {
+    let finish = () => {};
+    const { supervisor, start } = closable(() => new Promise((resolve) => (finish = resolve)));
+    const now = () => [supervisor.offline().code, supervisor.mayReturn];
+    expect(now()).toEqual(['NOT_CONNECTED', false]);
+    await start();
+    expect(now()).toEqual(['NOT_CONNECTED', true]);
+    supervisor.throwIfEnding();
+    const closing = supervisor.close({ deadlineMs: 1000 });
+    expect(now()).toEqual(['CLOSED', false]);
+    expect(() => supervisor.throwIfEnding()).toThrow('the connection to test://broker');
+    finish();
+    await closing;
+    expect(now()).toEqual(['CLOSED', false]);
+  });
+
+  test('the reason of an end that nobody asked for is told', async () => {
+    const closed: CommlibError[] = [];
+    const supervisor = new Supervisor({
+      target: 'test://broker',
+      open: async () => {
+        throw banned();
+      },
+      onClosed: (error) => closed.push(error),
+    });
+    await expect(supervisor.start({ timeoutMs: 100, failFast: false, onEvent: () => {} })).rejects.toThrow();
+    expect(closed).toMatchObject([{ code: 'CLOSED', cause: { code: 'AUTHENTICATION_FAILED' } }]);
   });
 });

@@ -8,10 +8,11 @@ import {
   ClosedError,
   CommlibError,
   ConnectionError,
+  NotConnectedError,
   StateError,
   TimeoutError,
 } from './errors.js';
-import type { TransportStatus } from './status.js';
+import type { TransportEvent, TransportStatus } from './status.js';
 import type { ConnectOptions } from './transport.js';
 import { timerMs } from './util/check.js';
 import { textOf } from './util/text-of.js';
@@ -36,6 +37,13 @@ export interface SupervisorOptions {
    * tried again before. Whoever closes, or waits no longer, does not wait for that.
    */
   readonly open: (signal: AbortSignal) => Promise<void>;
+  /**
+   * The orderly way out, in the time that is `left`, in milliseconds: what was accepted goes out, what was handed over is settled, the
+   * broker is told. Called once, by {@link Supervisor.close}; a connection that is lost meanwhile is still opened again.
+   */
+  readonly shutDown?: ((left: () => number) => Promise<void>) | undefined;
+  /** It has ended, for whatever reason; called once. What is still pending fails with this error; the connection is let go. */
+  readonly onClosed?: ((error: CommlibError) => void) | undefined;
   readonly backoff?: Partial<Backoff> | undefined;
 }
 
@@ -56,6 +64,8 @@ export class Supervisor {
   #wake: (() => void) | undefined;
   #reconnects = 0;
   #lostWhileOpening: CommlibError | undefined;
+  #closing: Promise<void> | undefined;
+  #ending = false;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -68,6 +78,26 @@ export class Supervisor {
 
   get ready(): boolean {
     return this.#status.state === 'ready';
+  }
+
+  /** The connection is there, or is worked at: what can wait for it may. */
+  get mayReturn(): boolean {
+    const { state } = this.#status;
+    return !this.#ending && state !== 'idle' && state !== 'closed';
+  }
+
+  /** Why nothing can be sent now: {@link ClosedError}, or {@link NotConnectedError} as long as that may change. */
+  offline(): CommlibError {
+    const status = this.#status;
+    if (!this.#ending && status.state !== 'closed')
+      return new NotConnectedError(`not connected to ${this.#options.target}`);
+    const cause = status.state === 'closed' ? status.error : undefined;
+    return new ClosedError(`the connection to ${this.#options.target}`, { cause });
+  }
+
+  /** Nothing new is begun on what is closing. */
+  throwIfEnding(): void {
+    if (this.#ending || this.#isClosed()) throw this.offline();
   }
 
   /** Makes the first connection: see {@link Transport.connect}. */
@@ -128,9 +158,33 @@ export class Supervisor {
     if (this.#status.state === 'ready') void this.#reconnect(error);
   }
 
-  /** No more attempts; a running one is interrupted. The state becomes `closed`. */
-  close(): void {
-    this.#end(undefined);
+  /**
+   * Ends it in good order, or at the deadline: no more attempts, a running one is interrupted. The state is `closed` then; at once
+   * where there is nothing to {@link SupervisorOptions.shutDown}.
+   */
+  close({ deadlineMs }: { readonly deadlineMs: number }): Promise<void> {
+    this.#ending = true;
+    this.#closing ??= this.#shutDown(performance.now() + deadlineMs);
+    return this.#closing;
+  }
+
+  /** For whoever listens to the connection. */
+  report(event: TransportEvent): void {
+    this.#connect?.onEvent(event);
+  }
+
+  /** A message or a subscription was lost that no caller can be told of. */
+  dropped(address: string, error: CommlibError): void {
+    this.report({ type: 'dropped', address, error });
+  }
+
+  async #shutDown(end: number): Promise<void> {
+    const { shutDown } = this.#options;
+    try {
+      if (shutDown && !this.#isClosed()) await shutDown(() => Math.max(0, end - performance.now()));
+    } finally {
+      this.#end(undefined);
+    }
   }
 
   async #reconnect(error: CommlibError): Promise<void> {
@@ -207,7 +261,8 @@ export class Supervisor {
 
   #set(status: TransportStatus): void {
     this.#status = status;
-    this.#connect?.onEvent({ type: 'status', status });
+    if (status.state === 'closed') this.#options.onClosed?.(this.offline());
+    this.report({ type: 'status', status });
   }
 }
 

@@ -1,7 +1,6 @@
 /** The transport: one connection, supervised, and what goes over it. */
 import {
   type Capabilities,
-  ClosedError,
   CommlibError,
   type ConnectOptions,
   DecodeError,
@@ -10,14 +9,12 @@ import {
   type InboxOptions,
   type Intake,
   type NameMapping,
-  NotConnectedError,
   type ReplyTarget,
   type SendOptions,
   type ServeOptions,
   type SubscribeOptions,
   Supervisor,
   type Transport,
-  type TransportEvent,
   type TransportStatus,
   UnsupportedError,
   within,
@@ -66,8 +63,6 @@ class AmqpTransport implements Transport {
   /** The host to try first: the one that worked last. */
   #next = 0;
   #connectedBefore = false;
-  #onEvent: (event: TransportEvent) => void = () => {};
-  #closing: Promise<void> | undefined;
   /** The link is being ended by ourselves: its end is no loss. */
   #ending = false;
 
@@ -78,12 +73,14 @@ class AmqpTransport implements Transport {
     this.#supervisor = new Supervisor({
       target: config.target,
       open: (signal) => this.#open(signal),
+      shutDown: (left) => this.#shutDown(left),
+      onClosed: (error) => this.#closed(error),
       backoff: config.backoff,
     });
     this.#sender = new Sender({
       config,
-      offline: () => ({ error: this.#offline(), later: this.#mayReturn() }),
-      onLost: (error) => this.#dropped('published messages', error),
+      offline: () => ({ error: this.#supervisor.offline(), later: this.#supervisor.mayReturn }),
+      onLost: (error) => this.#supervisor.dropped('published messages', error),
     });
     this.#fanout = new Fanout(config, this.#registry, (address, size) => this.#fits(address, size));
   }
@@ -93,8 +90,7 @@ class AmqpTransport implements Transport {
   }
 
   connect(options: ConnectOptions): Promise<void> {
-    this.#onEvent = options.onEvent;
-    return this.#supervisor.start({ ...options, onEvent: (event) => this.#report(event) });
+    return this.#supervisor.start(options);
   }
 
   publish(address: string, payload: Uint8Array, options?: SendOptions): Promise<void> {
@@ -114,7 +110,7 @@ class AmqpTransport implements Transport {
         'AMQP queues keep nothing for subscriptions that did not exist',
       );
     }
-    if (this.#closing) throw this.#offline();
+    this.#supervisor.throwIfEnding();
     if (delivery === 'at-least-once') return this.#joinGroup(filter, options, onMessage);
     if (group === undefined && isRoutable(filter)) return this.#fanout.join(filter, onMessage);
     const config = this.#config;
@@ -128,13 +124,13 @@ class AmqpTransport implements Transport {
   }
 
   async openInbox(options: InboxOptions, onReply: (message: Inbound) => void): Promise<Inbox> {
-    if (this.#closing) throw this.#offline();
+    this.#supervisor.throwIfEnding();
     const inbox = new AmqpInbox(
       {
         config: this.#config,
         registry: this.#registry,
         fits: (address, size) => this.#fits(address, size),
-        offline: () => this.#offline(),
+        offline: () => this.#supervisor.offline(),
         tooLarge: (address, payload) => this.#sender.tooLarge(address, payload),
       },
       options.prefix,
@@ -149,12 +145,12 @@ class AmqpTransport implements Transport {
     options: ServeOptions,
     onRequest: (request: Inbound) => void,
   ): Promise<Intake> {
-    if (this.#closing) throw this.#offline();
+    this.#supervisor.throwIfEnding();
     const host = {
       config: this.#config,
       registry: this.#registry,
       wanted: (message: ConsumeMessage) => this.#fits(message.fields.routingKey, message.content.length),
-      onTrouble: (of: string) => (error: CommlibError) => this.#dropped(of, error),
+      onTrouble: (of: string) => (error: CommlibError) => this.#supervisor.dropped(of, error),
     };
     return serve(host, address, options, onRequest);
   }
@@ -163,9 +159,8 @@ class AmqpTransport implements Transport {
     return this.#sender.respond(request, target, payload);
   }
 
-  close({ deadlineMs }: { readonly deadlineMs: number }): Promise<void> {
-    this.#closing ??= this.#close(performance.now() + deadlineMs);
-    return this.#closing;
+  close(options: { readonly deadlineMs: number }): Promise<void> {
+    return this.#supervisor.close(options);
   }
 
   async #joinGroup(
@@ -205,7 +200,7 @@ class AmqpTransport implements Transport {
         (matches === undefined || matches(fields.routingKey)) &&
         this.#fits(fields.routingKey, content.length),
       onMessage,
-      onTrouble: (error) => this.#dropped(filter, error),
+      onTrouble: (error) => this.#supervisor.dropped(filter, error),
     });
     await this.#registry.add(consumer);
     return intakeOf(consumer, async (forgotten) => {
@@ -215,9 +210,9 @@ class AmqpTransport implements Transport {
   }
 
   async #open(signal: AbortSignal): Promise<void> {
-    this.#link?.abandon(this.#offline());
+    this.#link?.abandon(this.#supervisor.offline());
     const link = await this.#connect(signal);
-    const interrupt = () => link.abandon(this.#offline());
+    const interrupt = () => link.abandon(this.#supervisor.offline());
     signal.addEventListener('abort', interrupt, { once: true });
     try {
       this.#link = link;
@@ -226,7 +221,7 @@ class AmqpTransport implements Transport {
       await this.#registry.restore(link);
       signal.throwIfAborted();
     } catch (error) {
-      const known = CommlibError.is(error) ? error : this.#offline();
+      const known = CommlibError.is(error) ? error : this.#supervisor.offline();
       link.abandon(known);
       throw error;
     } finally {
@@ -278,56 +273,27 @@ class AmqpTransport implements Transport {
     if (!this.#ending) this.#supervisor.lost(error);
   }
 
-  #report(event: TransportEvent): void {
-    // Closed by itself: an error that no further attempt would mend.
-    if (event.type === 'status' && event.status.state === 'closed')
-      this.#fail(this.#offline(event.status.error));
-    this.#onEvent(event);
-  }
-
   #fits(address: string, size: number): boolean {
     const { maxMessageBytes } = this.#config;
     if (size <= maxMessageBytes) return true;
     const reason = `a message of ${size} bytes, above maxMessageBytes (${maxMessageBytes})`;
-    this.#dropped(address, new DecodeError('TOO_LARGE', reason));
+    this.#supervisor.dropped(address, new DecodeError('TOO_LARGE', reason));
     return false;
   }
 
-  #dropped(address: string, error: CommlibError): void {
-    this.#onEvent({ type: 'dropped', address, error });
-  }
-
-  /** The connection is there, or is worked at. */
-  #mayReturn(): boolean {
-    const { state } = this.status;
-    return !this.#closing && state !== 'idle' && state !== 'closed';
-  }
-
-  #offline(cause?: CommlibError): CommlibError {
-    const { status } = this;
-    if (this.#closing || status.state === 'closed') {
-      const why = cause ?? (status.state === 'closed' ? status.error : undefined);
-      return new ClosedError(`the connection to ${this.#config.target}`, { cause: why });
-    }
-    return new NotConnectedError(`not connected to ${this.#config.target}`);
-  }
-
-  #fail(error: CommlibError): void {
+  #closed(error: CommlibError): void {
     this.#registry.fail(error);
     this.#sender.fail(error);
+    this.#link?.abandon(error);
   }
 
-  async #close(end: number): Promise<void> {
-    const left = () => Math.max(0, end - performance.now());
+  async #shutDown(left: () => number): Promise<void> {
     const { state } = this.status;
     this.#sender.stop();
     if (state === 'ready' || state === 'reconnecting') await within(left(), this.#sender.flushed());
-    this.#registry.fail(this.#offline());
+    this.#registry.fail(this.#supervisor.offline());
     this.#ending = true;
     if (state === 'ready') await this.#link?.close(left());
-    // Its last event fails what is still pending.
-    this.#supervisor.close();
-    this.#link?.abandon(this.#offline());
   }
 }
 

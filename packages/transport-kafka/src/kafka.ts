@@ -1,21 +1,18 @@
 /** The transport: one connection, supervised, and what goes over it. */
 import {
   type Capabilities,
-  ClosedError,
   type CommlibError,
   type ConnectOptions,
   type Inbound,
   type Inbox,
   type InboxOptions,
   type Intake,
-  NotConnectedError,
   type ReplyTarget,
   type SendOptions,
   type ServeOptions,
   type SubscribeOptions,
   Supervisor,
   type Transport,
-  type TransportEvent,
   type TransportStatus,
   UnsupportedError,
   within,
@@ -61,20 +58,23 @@ class KafkaTransport implements Transport {
   readonly #inboxTopics = new Set<string>();
   #session: Session | undefined;
   #link: Link | undefined;
-  #onEvent: (event: TransportEvent) => void = () => {};
-  #closing: Promise<void> | undefined;
 
   constructor(config: KafkaConfig) {
     this.#config = config;
-    const onEvent = (event: TransportEvent) => this.#onEvent(event);
     this.#supervisor = new Supervisor({
       target: config.target,
       open: (signal) => this.#open(signal),
+      shutDown: (left) => this.#shutDown(left),
+      onClosed: (error) => this.#closed(error),
       backoff: config.backoff,
     });
     this.#subscriptions = new Subscriptions(config.topicPollMs);
-    this.#groups = new Groups(config, onEvent);
-    this.#sender = new Sender(config, () => ({ error: this.#offline(), later: this.#mayReturn() }), onEvent);
+    this.#groups = new Groups(config, (event) => this.#supervisor.report(event));
+    this.#sender = new Sender(
+      config,
+      () => ({ error: this.#supervisor.offline(), later: this.#supervisor.mayReturn }),
+      (event) => this.#supervisor.report(event),
+    );
   }
 
   get status(): TransportStatus {
@@ -82,8 +82,7 @@ class KafkaTransport implements Transport {
   }
 
   connect(options: ConnectOptions): Promise<void> {
-    this.#onEvent = options.onEvent;
-    return this.#supervisor.start({ ...options, onEvent: (event) => this.#report(event) });
+    return this.#supervisor.start(options);
   }
 
   publish(address: string, payload: Uint8Array, options?: SendOptions): Promise<void> {
@@ -97,7 +96,7 @@ class KafkaTransport implements Transport {
   ): Promise<Intake> {
     checkFilterText(filter);
     const { delivery, group, start, maxInFlight } = options;
-    if (this.#closing) throw this.#offline();
+    this.#supervisor.throwIfEnding();
     if (delivery === 'at-most-once' && group === undefined) return this.#take(filter, start, onMessage);
     if (group === undefined)
       throw new UnsupportedError('at-least-once', 'the subscription must name its group');
@@ -110,7 +109,7 @@ class KafkaTransport implements Transport {
   async openInbox(options: InboxOptions, onReply: (message: Inbound) => void): Promise<Inbox> {
     const topic = inboxTopic(options.prefix);
     checkTopic(topic);
-    if (this.#closing) throw this.#offline();
+    this.#supervisor.throwIfEnding();
     this.#inboxTopics.add(topic);
     const leave = await this.#subscriptions.join({
       filter: topic,
@@ -130,7 +129,7 @@ class KafkaTransport implements Transport {
     onRequest: (request: Inbound) => void,
   ): Promise<Intake> {
     checkTopic(address);
-    if (this.#closing) throw this.#offline();
+    this.#supervisor.throwIfEnding();
     if (options.mode === 'exclusive') {
       throw new UnsupportedError(
         'exclusive services',
@@ -152,21 +151,22 @@ class KafkaTransport implements Transport {
     return this.#sender.respond(target, payload);
   }
 
-  close({ deadlineMs }: { readonly deadlineMs: number }): Promise<void> {
-    this.#closing ??= this.#close(performance.now() + deadlineMs);
-    return this.#closing;
+  close(options: { readonly deadlineMs: number }): Promise<void> {
+    return this.#supervisor.close(options);
   }
 
   async #open(signal: AbortSignal): Promise<void> {
     const onEnd = (ended: Link, error: CommlibError) => this.#lost(ended, error);
     const link = await Link.open(this.#config, signal, onEnd);
     this.#link = link;
-    const abort = () => link.abandon(this.#offline());
+    const abort = () => link.abandon(this.#supervisor.offline());
     signal.addEventListener('abort', abort, { once: true });
     try {
       signal.throwIfAborted();
       const topics = new Topics(link, this.#config);
-      const fetcher = new Fetcher(link, topics, this.#config, undefined, (event) => this.#onEvent(event));
+      const fetcher = new Fetcher(link, topics, this.#config, undefined, (event) =>
+        this.#supervisor.report(event),
+      );
       const session = { link, topics, fetcher };
       await this.#subscriptions.restore(session);
       await this.#groups.restore(session);
@@ -198,13 +198,6 @@ class KafkaTransport implements Transport {
     this.#sender.detach(error);
   }
 
-  #report(event: TransportEvent): void {
-    // Closed by itself: an error that no further attempt would mend.
-    if (event.type === 'status' && event.status.state === 'closed')
-      this.#fail(this.#offline(event.status.error));
-    this.#onEvent(event);
-  }
-
   async #take(
     filter: string,
     start: SubscribeOptions['start'],
@@ -214,42 +207,24 @@ class KafkaTransport implements Transport {
     return { close: async () => leave() };
   }
 
-  /** The connection is there, or is worked at. */
-  #mayReturn(): boolean {
-    const { state } = this.status;
-    return !this.#closing && state !== 'idle' && state !== 'closed';
-  }
-
-  #offline(cause?: CommlibError): CommlibError {
-    const { status } = this;
-    if (this.#closing || status.state === 'closed') {
-      const why = cause ?? (status.state === 'closed' ? status.error : undefined);
-      return new ClosedError(`the connection to ${this.#config.target}`, { cause: why });
-    }
-    return new NotConnectedError(`not connected to ${this.#config.target}`);
-  }
-
-  #fail(error: CommlibError): void {
+  #closed(error: CommlibError): void {
     this.#subscriptions.fail(error);
     this.#groups.fail(error);
     this.#sender.fail(error);
+    this.#link?.abandon(error);
   }
 
-  async #close(end: number): Promise<void> {
-    const left = () => Math.max(0, end - performance.now());
+  async #shutDown(left: () => number): Promise<void> {
     const { state } = this.status;
     this.#sender.stop();
     if (state === 'ready' || state === 'reconnecting') await within(left(), this.#sender.flushed());
     const session = this.#session;
     await within(left(), this.#groups.close());
-    this.#subscriptions.fail(this.#offline());
+    this.#subscriptions.fail(this.#supervisor.offline());
     session?.fetcher.stop();
     if (session?.link.alive) {
       const topics = [...this.#inboxTopics];
       if (topics.length > 0) await within(left(), session.topics.delete(topics));
     }
-    // Its last event fails what is still pending.
-    this.#supervisor.close();
-    this.#link?.abandon(this.#offline());
   }
 }

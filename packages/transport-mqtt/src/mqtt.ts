@@ -1,7 +1,6 @@
 /** The transport: one connection, supervised, and what goes over it. */
 import {
   type Capabilities,
-  ClosedError,
   type CommlibError,
   type ConnectOptions,
   DecodeError,
@@ -10,14 +9,12 @@ import {
   type Inbox,
   type InboxOptions,
   type Intake,
-  NotConnectedError,
   type ReplyTarget,
   type SendOptions,
   type ServeOptions,
   type SubscribeOptions,
   Supervisor,
   type Transport,
-  type TransportEvent,
   type TransportStatus,
   UnsupportedError,
   within,
@@ -69,8 +66,6 @@ class MqttTransport implements Transport {
   #capabilities: Capabilities;
   /** On 3.1.1: whether the broker was found to have shared subscriptions; undefined until tried. */
   #sharedProven: boolean | undefined;
-  #onEvent: (event: TransportEvent) => void = () => {};
-  #closing: Promise<void> | undefined;
 
   constructor(config: MqttConfig) {
     this.#config = config;
@@ -81,10 +76,15 @@ class MqttTransport implements Transport {
     this.#supervisor = new Supervisor({
       target: config.target,
       open: (signal) => this.#open(signal),
+      shutDown: (left) => this.#shutDown(left),
+      onClosed: (error) => this.#closed(error),
       backoff: config.backoff,
     });
-    this.#sender = new Sender(config, () => ({ error: this.#offline(), later: this.#mayReturn() }));
-    this.#sessions = new DurableSessions(config, (event) => this.#onEvent(event));
+    this.#sender = new Sender(config, () => ({
+      error: this.#supervisor.offline(),
+      later: this.#supervisor.mayReturn,
+    }));
+    this.#sessions = new DurableSessions(config, (event) => this.#supervisor.report(event));
   }
 
   get capabilities(): Capabilities {
@@ -96,8 +96,7 @@ class MqttTransport implements Transport {
   }
 
   connect(options: ConnectOptions): Promise<void> {
-    this.#onEvent = options.onEvent;
-    return this.#supervisor.start({ ...options, onEvent: (event) => this.#report(event) });
+    return this.#supervisor.start(options);
   }
 
   publish(address: string, payload: Uint8Array, options?: SendOptions): Promise<void> {
@@ -124,7 +123,7 @@ class MqttTransport implements Transport {
     if ((native?.mqtt?.qos ?? 1) !== 1) {
       throw new UnsupportedError('at-least-once', 'only with quality of service 1');
     }
-    if (this.#closing || !this.#mayReturn()) throw this.#offline();
+    if (!this.#supervisor.mayReturn) throw this.#supervisor.offline();
     const alone = native?.mqtt?.shared === false;
     const shared = has(this.#capabilities.groups) && !alone;
     const { maxInFlight } = options;
@@ -168,15 +167,14 @@ class MqttTransport implements Transport {
     return this.#sender.respond(request, target, payload);
   }
 
-  close({ deadlineMs }: { readonly deadlineMs: number }): Promise<void> {
-    this.#closing ??= this.#close(performance.now() + deadlineMs);
-    return this.#closing;
+  close(options: { readonly deadlineMs: number }): Promise<void> {
+    return this.#supervisor.close(options);
   }
 
   async #open(signal: AbortSignal): Promise<void> {
     await this.#takeover.wait(signal);
     signal.throwIfAborted();
-    this.#link?.abandon(this.#offline());
+    this.#link?.abandon(this.#supervisor.offline());
     const options = {
       clientId: this.#config.clientId,
       will: this.#will,
@@ -203,13 +201,6 @@ class MqttTransport implements Transport {
     this.#supervisor.lost(judged);
   }
 
-  #report(event: TransportEvent): void {
-    // Closed by itself: an error that no further attempt would mend.
-    if (event.type === 'status' && event.status.state === 'closed')
-      this.#fail(this.#offline(event.status.error));
-    this.#onEvent(event);
-  }
-
   #take(
     filter: string,
     group: string | undefined,
@@ -230,7 +221,7 @@ class MqttTransport implements Transport {
       const { groups } = this.#capabilities;
       if (!has(groups)) throw new UnsupportedError('groups', groups.missing);
     }
-    if (this.#closing) throw this.#offline();
+    this.#supervisor.throwIfEnding();
     let open = true;
     const leave = await this.#subscriptions.join(filter, group, qos, (packet) => {
       if (open && this.#fits(packet.topic, packet.length ?? 0)) on(packet);
@@ -247,43 +238,25 @@ class MqttTransport implements Transport {
   #fits(address: string, size: number): boolean {
     if (size <= this.#config.maxPacketBytes) return true;
     const reason = `a message of ${size} bytes, above maxPacketBytes (${this.#config.maxPacketBytes})`;
-    this.#onEvent({ type: 'dropped', address, error: new DecodeError('TOO_LARGE', reason) });
+    this.#supervisor.dropped(address, new DecodeError('TOO_LARGE', reason));
     return false;
   }
 
-  /** The connection is there, or is worked at. */
-  #mayReturn(): boolean {
-    const { state } = this.status;
-    return !this.#closing && state !== 'idle' && state !== 'closed';
-  }
-
-  #offline(cause?: CommlibError): CommlibError {
-    const { status } = this;
-    if (this.#closing || status.state === 'closed') {
-      const why = cause ?? (status.state === 'closed' ? status.error : undefined);
-      return new ClosedError(`the connection to ${this.#config.target}`, { cause: why });
-    }
-    return new NotConnectedError(`not connected to ${this.#config.target}`);
-  }
-
-  #fail(error: CommlibError): void {
+  #closed(error: CommlibError): void {
     this.#subscriptions.fail(error);
     this.#sender.fail(error);
+    this.#link?.abandon(error);
     void this.#sessions.end(0);
   }
 
-  async #close(end: number): Promise<void> {
-    const left = () => Math.max(0, end - performance.now());
+  async #shutDown(left: () => number): Promise<void> {
     const { state } = this.status;
     this.#sender.stop();
     if (state === 'ready' || state === 'reconnecting') await within(left(), this.#sender.flushed());
-    this.#subscriptions.fail(this.#offline());
+    this.#subscriptions.fail(this.#supervisor.offline());
     await Promise.all([
       this.#sessions.end(left()),
       state === 'ready' ? this.#link?.close(left()) : undefined,
     ]);
-    // Its last event fails what is still pending.
-    this.#supervisor.close();
-    this.#link?.abandon(this.#offline());
   }
 }

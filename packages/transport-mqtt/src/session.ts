@@ -112,7 +112,7 @@ export class DurableSession {
     const link = this.#link;
     this.#link = undefined;
     await link?.close(deadlineMs);
-    this.#supervisor.close();
+    await this.#supervisor.close({ deadlineMs: 0 });
   }
 
   #start(): Promise<void> {

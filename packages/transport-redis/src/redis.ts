@@ -1,21 +1,18 @@
 /** The transport: one link, supervised, and what goes over it. */
 import {
   type Capabilities,
-  ClosedError,
   CommlibError,
   type ConnectOptions,
   type Inbound,
   type Inbox,
   type InboxOptions,
   type Intake,
-  NotConnectedError,
   type ReplyTarget,
   type SendOptions,
   type ServeOptions,
   type SubscribeOptions,
   Supervisor,
   type Transport,
-  type TransportEvent,
   type TransportStatus,
   UnsupportedError,
   within,
@@ -64,31 +61,31 @@ class RedisTransport implements Transport {
   readonly #streams: Streams;
   readonly #inboxes = new Set<RedisInbox>();
   #link: Link | undefined;
-  #onEvent: (event: TransportEvent) => void = () => {};
-  #closing: Promise<void> | undefined;
 
   constructor(config: RedisConfig) {
     this.#config = config;
-    const offline = () => this.#offline();
     this.#supervisor = new Supervisor({
       target: config.target,
       open: (signal) => this.#open(signal),
+      shutDown: (left) => this.#shutDown(left),
+      onClosed: (error) => this.#closed(error),
       backoff: config.backoff,
     });
     this.#channels = new Channels(config.maxPatterns);
-    this.#pusher = new Pusher(offline);
+    this.#pusher = new Pusher(() => this.#supervisor.offline());
     this.#publishing = new Publishing(config, {
-      offline,
-      mayReturn: () => this.#mayReturn(),
-      onDropped: (address, error) => this.#dropped(address, error),
+      offline: () => this.#supervisor.offline(),
+      mayReturn: () => this.#supervisor.mayReturn,
+      onDropped: (address, error) => this.#supervisor.dropped(address, error),
     });
     this.#services = new Services({
       readers: (source) => new ListReaders(source, this.#pusher),
       giveBack: (list, elements) => this.#giveBack(list, elements),
-      onRefused: (address, error) => this.#dropped(address, commandError(error, `reading ${address}`)),
+      onRefused: (address, error) =>
+        this.#supervisor.dropped(address, commandError(error, `reading ${address}`)),
     });
     this.#streams = new Streams(config, (address, error) =>
-      this.#dropped(address, commandError(error, `reading ${address}`)),
+      this.#supervisor.dropped(address, commandError(error, `reading ${address}`)),
     );
   }
 
@@ -97,8 +94,7 @@ class RedisTransport implements Transport {
   }
 
   connect(options: ConnectOptions): Promise<void> {
-    this.#onEvent = options.onEvent;
-    return this.#supervisor.start({ ...options, onEvent: (event) => this.#report(event) });
+    return this.#supervisor.start(options);
   }
 
   publish(address: string, payload: Uint8Array, options?: SendOptions): Promise<void> {
@@ -110,7 +106,7 @@ class RedisTransport implements Transport {
     options: SubscribeOptions,
     onMessage: (message: Inbound) => void,
   ): Promise<Intake> {
-    this.#assertOpen();
+    this.#supervisor.throwIfEnding();
     const { delivery, group, start } = options;
     if (delivery === 'at-least-once') return this.#subscribeDurably(filter, options, onMessage);
     if (group !== undefined) throw new UnsupportedError('groups', 'PUBLISH reaches every subscriber');
@@ -144,13 +140,14 @@ class RedisTransport implements Transport {
   }
 
   async openInbox(options: InboxOptions, onReply: (message: Inbound) => void): Promise<Inbox> {
-    this.#assertOpen();
+    this.#supervisor.throwIfEnding();
     const base = inboxBase(options.prefix, this.#config.cluster !== undefined);
     redisNames.checkReply?.(base);
     const host: InboxHost = {
       pusher: this.#pusher,
       readers: (source: ListSource) => new ListReaders(source, this.#pusher),
-      onRefused: (address, error) => this.#dropped(address, commandError(error, `reading ${address}`)),
+      onRefused: (address, error) =>
+        this.#supervisor.dropped(address, commandError(error, `reading ${address}`)),
       onClose: async (inbox) => {
         this.#inboxes.delete(inbox);
         await inbox.readers.stop();
@@ -178,7 +175,7 @@ class RedisTransport implements Transport {
     options: ServeOptions,
     onRequest: (request: Inbound) => void,
   ): Promise<Intake> {
-    this.#assertOpen();
+    this.#supervisor.throwIfEnding();
     if (options.mode !== undefined && options.mode !== 'compete')
       throw new UnsupportedError(`services in mode ${options.mode}`, 'an element of a list is popped once');
     redisNames.checkReply?.(address);
@@ -204,16 +201,15 @@ class RedisTransport implements Transport {
     return this.#link?.now() ?? Date.now();
   }
 
-  close({ deadlineMs }: { readonly deadlineMs: number }): Promise<void> {
-    this.#closing ??= this.#close(performance.now() + deadlineMs);
-    return this.#closing;
+  close(options: { readonly deadlineMs: number }): Promise<void> {
+    return this.#supervisor.close(options);
   }
 
   async #open(signal: AbortSignal): Promise<void> {
     const link = await Link.open(this.#config, signal, (ended, error) => this.#lost(ended, error));
     const abort = () => {
       const { reason } = signal;
-      link.abandon(CommlibError.is(reason) ? reason : this.#offline());
+      link.abandon(CommlibError.is(reason) ? reason : this.#supervisor.offline());
     };
     signal.addEventListener('abort', abort, { once: true });
     try {
@@ -257,30 +253,23 @@ class RedisTransport implements Transport {
     }
   }
 
-  #report(event: TransportEvent): void {
-    // Closed by itself: an error that no further attempt would mend.
-    if (event.type === 'status' && event.status.state === 'closed') {
-      const error = this.#offline(event.status.error);
-      this.#channels.fail(error);
-      this.#streams.fail(error);
-      for (const inbox of this.#inboxes) inbox.end();
-      this.#publishing.fail(error);
-      this.#detach(error);
-    }
-    this.#onEvent(event);
-  }
-
-  #dropped(address: string, error: CommlibError): void {
-    this.#onEvent({ type: 'dropped', address, error });
+  #closed(error: CommlibError): void {
+    const link = this.#link;
+    this.#channels.fail(error);
+    this.#streams.fail(error);
+    for (const inbox of this.#inboxes) inbox.end();
+    this.#publishing.fail(error);
+    this.#detach(error);
+    link?.abandon(error);
   }
 
   /** Requests that were popped and find nobody here any more. */
   #giveBack(list: string, elements: readonly Buffer[]): void {
     const refused = (error: unknown) =>
-      this.#dropped(list, commandError(error, `giving requests of ${list} back`));
+      this.#supervisor.dropped(list, commandError(error, `giving requests of ${list} back`));
     const connection = this.#link?.commands(list);
     if (connection) connection.send('lpush', [list, ...elements.toReversed()], () => {}, refused);
-    else refused(this.#offline());
+    else refused(this.#supervisor.offline());
   }
 
   #forgetLists(lists: readonly string[]): void {
@@ -295,27 +284,7 @@ class RedisTransport implements Transport {
       );
   }
 
-  /** The connection is there, or is worked at. */
-  #mayReturn(): boolean {
-    const { state } = this.status;
-    return !this.#closing && state !== 'idle' && state !== 'closed';
-  }
-
-  #assertOpen(): void {
-    if (this.#closing || this.status.state === 'closed') throw this.#offline();
-  }
-
-  #offline(cause?: CommlibError): CommlibError {
-    const { status } = this;
-    if (this.#closing || status.state === 'closed') {
-      const why = cause ?? (status.state === 'closed' ? status.error : undefined);
-      return new ClosedError(`the connection to ${this.#config.target}`, { cause: why });
-    }
-    return new NotConnectedError(`not connected to ${this.#config.target}`);
-  }
-
-  async #close(end: number): Promise<void> {
-    const left = () => Math.max(0, end - performance.now());
+  async #shutDown(left: () => number): Promise<void> {
     const { state } = this.status;
     this.#publishing.stop();
     const link = this.#link;
@@ -332,8 +301,5 @@ class RedisTransport implements Transport {
       await within(left() * (1 - GOODBYE), Promise.allSettled(reads));
       await within(left(), link.close(left()));
     }
-    // Its last event fails what is still pending.
-    this.#supervisor.close();
-    link?.abandon(this.#offline());
   }
 }

@@ -3,11 +3,10 @@ import { BOTH, type Capabilities, has } from '../capabilities.js';
 import {
   AbortedError,
   BufferFullError,
-  ClosedError,
+  type CommlibError,
   ConnectionError,
   InvalidNameError,
   NoReceiverError,
-  NotConnectedError,
   UnsupportedError,
 } from '../errors.js';
 import { checkAddress, checkFilter, levelsOf, type Name } from '../names/name.js';
@@ -105,6 +104,7 @@ class MemoryTransport implements Transport, BrokerClient {
     this.#supervisor = new Supervisor({
       target: 'memory',
       open: () => this.#open(),
+      onClosed: (error) => this.#closed(error),
       backoff: { minMs: 1, maxMs: 20 },
     });
   }
@@ -117,12 +117,8 @@ class MemoryTransport implements Transport, BrokerClient {
     return this.#supervisor.start(options);
   }
 
-  async close(): Promise<void> {
-    this.#supervisor.close();
-    this.#detachAll();
-    this.#broker.detach(this);
-    for (const { reject } of this.#outbox) reject(new ClosedError('the in-memory connection'));
-    this.#outbox.clear();
+  close(options: { readonly deadlineMs: number }): Promise<void> {
+    return this.#supervisor.close(options);
   }
 
   lost(): void {
@@ -131,7 +127,7 @@ class MemoryTransport implements Transport, BrokerClient {
   }
 
   async publish(address: string, payload: Uint8Array, options: SendOptions = {}): Promise<void> {
-    this.#assertOpen();
+    this.#supervisor.throwIfEnding();
     const { signal, delivery } = options;
     if (signal?.aborted) throw new AbortedError(`publishing on ${address}`, signal.reason);
     const send = () => {
@@ -139,7 +135,7 @@ class MemoryTransport implements Transport, BrokerClient {
       if (takers === 0 && options.mandatory) throw new NoReceiverError(address);
     };
     if (this.#supervisor.ready) return send();
-    if (delivery !== 'at-least-once') throw new NotConnectedError();
+    if (delivery !== 'at-least-once') throw this.#supervisor.offline();
     if (this.#outbox.size >= this.#maxBuffered)
       throw new BufferFullError('the buffer of unsent messages', this.#maxBuffered);
     let stop: (() => void) | undefined;
@@ -222,7 +218,7 @@ class MemoryTransport implements Transport, BrokerClient {
     maxInFlight: number,
     attach: (consumer: Consumer) => Attachment,
   ): Intake {
-    this.#assertOpen();
+    this.#supervisor.throwIfEnding();
     let open = true;
     const consumer: Consumer = {
       // A message may be under way when the intake is closed.
@@ -246,6 +242,13 @@ class MemoryTransport implements Transport, BrokerClient {
     };
   }
 
+  #closed(error: CommlibError): void {
+    this.#detachAll();
+    this.#broker.detach(this);
+    for (const { reject } of this.#outbox) reject(error);
+    this.#outbox.clear();
+  }
+
   #detachAll(): void {
     for (const [attach, attachment] of this.#attached) {
       attachment?.drop();
@@ -254,14 +257,8 @@ class MemoryTransport implements Transport, BrokerClient {
     for (const attachment of this.#leaving) attachment.drop();
   }
 
-  #assertOpen(): void {
-    const { status } = this;
-    if (status.state === 'closed') throw status.error ?? new ClosedError('the in-memory connection');
-  }
-
   #assertReady(): void {
-    this.#assertOpen();
-    if (!this.#supervisor.ready) throw new NotConnectedError();
+    if (!this.#supervisor.ready) throw this.#supervisor.offline();
   }
 }
 
