@@ -7,6 +7,8 @@ import { Command, Redis } from 'ioredis';
 import { clientOptions } from './client-options.js';
 import { connectionError, isMisplaced, isReply } from './errors.js';
 import type { Endpoint, RedisConfig } from './options.js';
+import { PayloadCommands } from './payload-command.js';
+import { Pipeline } from './pipeline.js';
 
 /** What a connection is for: commands, messages of PUBLISH, or reads that wait. */
 export type Role = 'commands' | 'messages' | 'reads';
@@ -26,32 +28,25 @@ export type Argument = string | Buffer | number;
 /** Receives messages: the pattern is absent for a channel that was subscribed to by its name. */
 export type OnMessage = (channel: string, payload: Buffer, pattern?: string) => void;
 
-/** Unsent bytes above which a connection counts as congested. */
-const CONGESTED_BYTES = 262_144;
-/** A connection with more commands than this without an answer is busy. */
-const FEW = 8;
 /** A read waits at the server for this long at most, and is then asked anew: so a dead link is noticed. */
 export const BLOCK_MS = 5_000;
 
 const DONE = Promise.resolve();
-/** Taken once, so that a test with fake timers does not stop what is being sent. */
+/** Taken once, so that a test with fake timers does not stop the watching. */
 const immediate = setImmediate;
 
 export class Connection {
   readonly target: string;
   readonly #redis: Redis;
+  readonly #pipeline: Pipeline;
+  readonly #payloadCommands = new PayloadCommands();
   readonly #options: ConnectionOptions;
   readonly #silenceMs: number;
   #opened = false;
   #end: CommlibError | undefined;
   #firstError: unknown;
   readonly #closed: Promise<void>;
-  /** Commands without an answer, and when the last answer (or the first command after silence) was. */
-  #unanswered = 0;
-  #progress = 0;
   #watch: ReturnType<typeof setInterval> | undefined;
-  #corked = false;
-  #drain: { promise: Promise<void>; settle: () => void } | undefined;
 
   /** Connects and authenticates. Rejects with the reason; nothing is left open then. */
   static async open(
@@ -98,6 +93,7 @@ export class Connection {
     this.target = endpoint ? `${config.target} (node ${endpoint.host}:${endpoint.port})` : config.target;
     this.#silenceMs = config.keepaliveMs + (options.role === 'reads' ? BLOCK_MS : 0);
     this.#redis = new Redis(clientOptions(config, endpoint));
+    this.#pipeline = new Pipeline(this.#redis);
     this.#redis.on('error', (error: unknown) => {
       this.#firstError ??= error;
       if (this.#opened) this.abandon(connectionError(error, this.target, true));
@@ -131,8 +127,7 @@ export class Connection {
 
   /** The connection takes bytes faster than it can send them. */
   get congested(): boolean {
-    const { stream } = this.#redis;
-    return stream.writableNeedDrain && stream.writableLength > CONGESTED_BYTES;
+    return this.#pipeline.congested;
   }
 
   /** Where the server is, as the socket knows it. */
@@ -152,12 +147,12 @@ export class Connection {
     onError: (error: unknown) => void,
   ): void {
     if (this.#end) return onError(this.#end);
-    this.#write(this.#command(name, args, onReply, onError));
+    this.#pipeline.write(this.#command(name, args, onReply, onError));
   }
 
   /**
-   * As {@link send}, of a command whose last argument is a payload: put together here, in one piece and one copy. The other
-   * arguments are expected to be the same again and again.
+   * As {@link send}, of a command whose last argument is a payload: it goes out with one copy. The other arguments are expected
+   * to be the same again and again.
    */
   sendPayload(
     name: string,
@@ -167,25 +162,9 @@ export class Connection {
     onError: (error: unknown) => void,
   ): void {
     if (this.#end) return onError(this.#end);
-    const command = new Framed(name, frame(this.#headOf(name, args), payload));
-    this.#write(this.#answeredBy(command, onReply, onError));
+    const command = this.#payloadCommands.make(name, args, payload);
+    this.#pipeline.write(this.#answeredBy(command, onReply, onError));
   }
-
-  #headOf(name: string, args: readonly (string | number)[]): Buffer {
-    const last = this.#head;
-    if (
-      last?.name === name &&
-      args.length === last.args.length &&
-      args.every((arg, i) => arg === last.args[i])
-    )
-      return last.bytes;
-    const parts = [name, ...args].map((part) => `$${Buffer.byteLength(String(part))}\r\n${part}\r\n`);
-    const bytes = Buffer.from(`*${parts.length + 1}\r\n${parts.join('')}`);
-    this.#head = { name, args, bytes };
-    return bytes;
-  }
-
-  #head: { name: string; args: readonly (string | number)[]; bytes: Buffer } | undefined;
 
   /** Two commands of which the server carries out both or none: MULTI, EXEC. The answer is that to the first. */
   sendBoth(
@@ -203,9 +182,10 @@ export class Connection {
     stream.cork();
     // The same object again and again: there is nothing of its own in it.
     this.#multi ??= this.#command('multi', [], ignore, ignore);
-    this.#write(this.#multi);
-    for (const [name, ...args] of [first, second]) this.#write(this.#command(name, args, ignore, refuse));
-    this.#write(
+    this.#pipeline.write(this.#multi);
+    for (const [name, ...args] of [first, second])
+      this.#pipeline.write(this.#command(name, args, ignore, refuse));
+    this.#pipeline.write(
       this.#command(
         'exec',
         [],
@@ -238,11 +218,11 @@ export class Connection {
   ): Command {
     command.isTraced = true; // Not wrapped in one more promise.
     command.resolve = (reply: unknown) => {
-      this.#answered();
+      this.#pipeline.answered();
       onReply(reply);
     };
     command.reject = (error: Error) => {
-      this.#answered();
+      this.#pipeline.answered();
       if (this.#end === undefined && this.#opened) {
         // The server the data have moved away from will not do: everything begins anew.
         if (isMisplaced(error)) this.abandon(connectionError(error, this.target, true));
@@ -254,12 +234,6 @@ export class Connection {
     return command;
   }
 
-  #write(command: Command): void {
-    if (this.#unanswered++ === 0) this.#progress = performance.now();
-    this.#cork();
-    this.#redis.sendCommand(command);
-  }
-
   /** The same with a promise. */
   call(name: string, ...args: Argument[]): Promise<unknown> {
     return new Promise((resolve, reject) => this.send(name, args, resolve, reject));
@@ -268,11 +242,11 @@ export class Connection {
   /** Messages of PUBLISH go here. */
   listen(onMessage: OnMessage): void {
     this.#redis.on('messageBuffer', (channel: Buffer, payload: Buffer) => {
-      this.#progress = performance.now();
+      this.#pipeline.heard();
       if (this.#end === undefined) onMessage(channel.toString(), payload);
     });
     this.#redis.on('pmessageBuffer', (pattern: string, channel: Buffer, payload: Buffer) => {
-      this.#progress = performance.now();
+      this.#pipeline.heard();
       if (this.#end === undefined) onMessage(channel.toString(), payload, pattern);
     });
   }
@@ -282,26 +256,12 @@ export class Connection {
    * one, so that much can go in one command.
    */
   soon(task: () => void): void {
-    if (this.#unanswered > FEW) immediate(task);
-    else queueMicrotask(task);
+    this.#pipeline.soon(task);
   }
 
   /** Resolves when the connection takes bytes again, or has ended. */
   drained(): Promise<void> {
-    const { stream } = this.#redis;
-    if (this.#end || !stream.writableNeedDrain) return DONE;
-    if (this.#drain === undefined) {
-      let settle = () => {};
-      const promise = new Promise<void>((resolve) => {
-        settle = () => {
-          this.#drain = undefined;
-          resolve();
-        };
-      });
-      stream.once('drain', settle);
-      this.#drain = { promise, settle };
-    }
-    return this.#drain.promise;
+    return this.#end ? DONE : this.#pipeline.drained();
   }
 
   /** Says goodbye when everything written is answered, and closes; by force when that takes too long. */
@@ -342,79 +302,23 @@ export class Connection {
     // A half-open link would never say that it has ended.
     const stream: Redis['stream'] | undefined = this.#redis.stream;
     stream?.destroy();
-    this.#drain?.settle();
-  }
-
-  #answered(): void {
-    this.#unanswered--;
-    this.#progress = performance.now();
+    this.#pipeline.end();
   }
 
   #startWatch(keepaliveMs: number): void {
     this.#watch = setInterval(
       () => {
-        if (this.#unanswered === 0)
-          return this.send(
-            'ping',
-            [],
-            () => {},
-            () => {},
-          );
-        if (!this.#silent()) return;
+        if (this.#pipeline.idle) return this.send('ping', [], ignore, ignore);
+        if (!this.#pipeline.silentFor(this.#silenceMs)) return;
         // After a long pause of this very process, what came meanwhile is read first.
         immediate(() => {
-          if (!this.#silent()) return;
+          if (!this.#pipeline.silentFor(this.#silenceMs)) return;
           this.abandon(new ConnectionError('CONNECTION_LOST', `${this.target}: the server fell silent`));
         });
       },
       Math.max(1, timerMs(keepaliveMs / 2)),
     );
   }
-
-  #silent(): boolean {
-    return this.#unanswered > 0 && performance.now() - this.#progress > this.#silenceMs;
-  }
-
-  /**
-   * On a busy connection, what is written in one turn of the event loop goes to the network in one piece. On a quiet one nothing
-   * is held back: a single call must not wait for the end of the turn.
-   */
-  #cork(): void {
-    if (this.#corked || this.#unanswered <= FEW) return;
-    const stream: Redis['stream'] | undefined = this.#redis.stream;
-    if (!stream) return;
-    this.#corked = true;
-    stream.cork();
-    immediate(() => {
-      this.#corked = false;
-      stream.uncork();
-    });
-  }
-}
-
-/** A command in the bytes of the protocol. */
-class Framed extends Command {
-  readonly #bytes: Buffer;
-
-  constructor(name: string, bytes: Buffer) {
-    super(name);
-    this.#bytes = bytes;
-  }
-
-  override toWritable(): Buffer {
-    return this.#bytes;
-  }
-}
-
-function frame(head: Buffer, payload: Uint8Array): Buffer {
-  const length = `$${payload.length}\r\n`;
-  const bytes = Buffer.allocUnsafe(head.length + length.length + payload.length + 2);
-  bytes.set(head);
-  bytes.write(length, head.length, 'latin1');
-  bytes.set(payload, head.length + length.length);
-  bytes[bytes.length - 2] = 0x0d;
-  bytes[bytes.length - 1] = 0x0a;
-  return bytes;
 }
 
 function ignore(): void {}

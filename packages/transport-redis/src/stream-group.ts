@@ -1,6 +1,6 @@
 /**
- * One stream as one group reads it, for all its subscribers here: which entries are with them, what was settled, and what other
- * members left behind. An entry that is not acknowledged stays with the group, whatever happens to this process.
+ * One stream as one group reads it, for all its subscribers here: who of them gets which entry, and which are not settled. An
+ * entry that is not acknowledged stays with the group, whatever happens to this process.
  */
 import {
   type CommlibError,
@@ -8,28 +8,26 @@ import {
   type Inbound,
   type Settlement,
   type Start,
-  timerMs,
   UnsupportedError,
 } from '@commlib/core';
-import { commandError, isMissingStream, replyCode } from './errors.js';
+import { commandError, replyCode } from './errors.js';
 import type { Link } from './link.js';
-import { readEntries, readPending, type StreamEntry } from './stream-entries.js';
-
-const MOST_AT_ONCE = 256;
-/** Consumers of this library without entries that said nothing for so long are removed. */
-const FORGET_IDLE_MS = 3_600_000;
-
-/** Removes consumers that hold nothing and are long gone, in one step, so that none is removed that just began to read. */
-const TIDY = `local n=0 for _,c in ipairs(redis.call('XINFO','CONSUMERS',KEYS[1],ARGV[1])) do local f={}
-for i=1,#c,2 do f[c[i]]=c[i+1] end
-if f.pending==0 and f.idle>tonumber(ARGV[2]) and string.sub(f.name,1,8)=='commlib-' then n=n+redis.call('XGROUP','DELCONSUMER',KEYS[1],ARGV[1],f.name) end
-end return n`;
+import { StreamAcks } from './stream-acks.js';
+import { StreamClaims } from './stream-claims.js';
+import type { StreamEntry } from './stream-entries.js';
 
 /** One subscriber. */
 interface Member {
   readonly onMessage: (message: Inbound) => void;
   readonly maxInFlight: number;
   flow: Flow<StreamEntry> | undefined;
+}
+
+/** What there is as long as a link lasts. */
+interface Attached {
+  readonly link: Link;
+  readonly claims: StreamClaims;
+  readonly acks: StreamAcks;
 }
 
 /** What a group on a stream is made with. */
@@ -48,19 +46,11 @@ export interface StreamGroupOptions {
 export class StreamGroup {
   readonly #options: StreamGroupOptions;
   readonly #members: Member[] = [];
-  #link: Link | undefined;
+  #attached: Attached | undefined;
   /** Entries here that are not settled: whether a handler has seen them. */
   readonly #held = new Map<string, { delivered: boolean }>();
-  /** Settled, and about to be acknowledged. */
-  #acks: string[] = [];
-  #unconfirmed = 0;
-  #quiet: (() => void)[] = [];
-  /** Where the reading of what this consumer holds from before a loss goes on; undefined: done. */
-  #cursor: string | undefined;
-  #recovering = false;
   /** There was no room when the reader asked: it wants to hear when there is. */
   #full = false;
-  #timer: ReturnType<typeof setInterval> | undefined;
   #established = false;
 
   constructor(options: StreamGroupOptions) {
@@ -77,7 +67,7 @@ export class StreamGroup {
 
   /** How many entries may be read now. */
   get room(): number {
-    if (this.#cursor !== undefined) return 0;
+    if (this.#attached?.claims.recovering) return 0;
     const free = this.#free();
     this.#full = free === 0;
     return free;
@@ -85,7 +75,7 @@ export class StreamGroup {
 
   add(onMessage: (message: Inbound) => void, maxInFlight: number): { leave(): Promise<void> } {
     const member: Member = { onMessage, maxInFlight, flow: undefined };
-    if (this.#link) member.flow = this.#makeFlow(member);
+    if (this.#attached) member.flow = this.#makeFlow(member);
     this.#members.push(member);
     return { leave: () => this.#leave(member) };
   }
@@ -93,7 +83,6 @@ export class StreamGroup {
   /** Makes the group where there is none, and takes up what is with this consumer already. */
   async attach(link: Link): Promise<void> {
     const { key, group, start = 'new' } = this.#options;
-    const connection = link.commands(key);
     // Made anew after somebody deleted it: then nothing that is in the stream was delivered.
     const from = this.#established
       ? '0'
@@ -103,37 +92,30 @@ export class StreamGroup {
           ? '0'
           : before(start.position);
     try {
-      await connection.call('xgroup', 'CREATE', key, group, from, 'MKSTREAM');
+      await link.commands(key).call('xgroup', 'CREATE', key, group, from, 'MKSTREAM');
     } catch (error) {
       if (replyCode(error) !== 'BUSYGROUP')
         throw commandError(error, `group ${group} on ${this.#options.address}`);
     }
     const again = this.#established;
     this.#established = true;
-    if (this.#link === link) return;
-    this.#link = link;
+    if (this.#attached?.link === link) return;
+    this.#attached?.claims.detach();
+    const attached = this.#attach(link);
+    this.#attached = attached;
     for (const member of this.#members) member.flow = this.#makeFlow(member);
-    if (again) {
-      this.#cursor = '-';
-      void this.#recover(link);
-    }
-    connection.send('eval', [TIDY, 1, key, group, FORGET_IDLE_MS], ignore, ignore);
-    clearInterval(this.#timer);
-    this.#timer = setInterval(() => this.#tend(link), Math.max(1, timerMs(this.#options.claimIdleMs / 3)));
-    void this.#claim(link);
+    attached.claims.start(again);
   }
 
   /** The connection is gone: what was not acknowledged comes again on the next one. */
   detach(): void {
-    this.#link = undefined;
-    clearInterval(this.#timer);
+    const attached = this.#attached;
+    this.#attached = undefined;
+    attached?.claims.detach();
     this.#held.clear();
-    this.#acks = [];
-    this.#unconfirmed = 0;
-    this.#cursor = undefined;
     for (const { flow } of this.#members) flow?.discard();
     for (const flow of this.#leaving) flow.discard();
-    this.#reportQuiet();
+    attached?.acks.end();
   }
 
   /** Entries came, for the first time. */
@@ -143,24 +125,21 @@ export class StreamGroup {
 
   /** Everything read goes back, for others to have at once. */
   async end(): Promise<void> {
-    const link = this.#link;
-    if (link) {
-      await this.#acknowledged();
-      this.#giveBack(link, [...this.#held.keys()]);
-      const { key, group, consumer } = this.#options;
-      // A consumer is removed with what it holds, so only one that holds nothing.
-      if (this.#held.size === 0 && link.alive)
-        link.commands(key).send('xgroup', ['DELCONSUMER', key, group, consumer], ignore, ignore);
-    }
-    clearInterval(this.#timer);
+    if (this.#attached === undefined) return;
+    const { link, claims, acks } = this.#attached;
+    await acks.confirmed();
+    claims.giveBack([...this.#held.keys()]);
+    const { key, group, consumer } = this.#options;
+    // A consumer is removed with what it holds, so only one that holds nothing.
+    if (this.#held.size === 0 && link.alive)
+      link.commands(key).send('xgroup', ['DELCONSUMER', key, group, consumer], ignore, ignore);
+    claims.stop();
   }
 
   /** Ends the group at the server, with whatever it still holds. */
   async destroy(): Promise<void> {
     const { key, group } = this.#options;
-    const link = this.#link;
-    if (link === undefined) return;
-    await link
+    await this.#attached?.link
       .commands(key)
       .call('xgroup', 'DESTROY', key, group)
       .catch((error) => {
@@ -179,7 +158,23 @@ export class StreamGroup {
     flow.stop();
     await flow.idle();
     this.#leaving.delete(flow);
-    await this.#acknowledged();
+    await this.#attached?.acks.confirmed();
+  }
+
+  #attach(link: Link): Attached {
+    const { key, address, group, consumer, claimIdleMs, onRoom, onRefused } = this.#options;
+    const claims = new StreamClaims(link, {
+      key,
+      group,
+      consumer,
+      claimIdleMs,
+      held: this.#held,
+      room: () => this.#free(),
+      onEntry: (entry, attempt) => this.#take(entry, attempt),
+      onRecovered: onRoom,
+      onRefused: (error) => onRefused(commandError(error, `claiming on ${address}`)),
+    });
+    return { link, claims, acks: new StreamAcks(link, { key, address, group, onRefused }) };
   }
 
   #makeFlow(member: Member): Flow<StreamEntry> {
@@ -198,8 +193,8 @@ export class StreamGroup {
   }
 
   #roomAgain(): void {
-    const link = this.#link;
-    if (link && this.#cursor !== undefined) void this.#recover(link);
+    const claims = this.#attached?.claims;
+    if (claims?.recovering) void claims.recover();
     else if (this.#full) {
       this.#full = false;
       this.#options.onRoom();
@@ -207,12 +202,12 @@ export class StreamGroup {
   }
 
   #take(entry: StreamEntry, attempt: number): void {
-    const link = this.#link;
-    if (link === undefined || this.#held.has(entry.id)) return;
+    const attached = this.#attached;
+    if (attached === undefined || this.#held.has(entry.id)) return;
     this.#held.set(entry.id, { delivered: false });
     const member = this.#next();
     // Closed while the read waited.
-    if (member?.flow === undefined) return this.#giveBack(link, [entry.id]);
+    if (member?.flow === undefined) return attached.claims.giveBack([entry.id]);
     member.flow.arrived(entry, () => this.#acknowledge(entry.id), attempt);
   }
 
@@ -234,14 +229,9 @@ export class StreamGroup {
     attempt: number,
     settle: (outcome: Settlement) => void,
   ): void {
-    const { address, key, group, consumer } = this.#options;
+    const { address } = this.#options;
     const held = this.#held.get(id);
-    const link = this.#link;
-    // Delivered again here: the server's count goes with it, so that it survives this process.
-    if (held?.delivered && link?.alive)
-      link
-        .commands(key)
-        .send('xclaim', [key, group, consumer, 0, id, 'RETRYCOUNT', attempt, 'JUSTID'], ignore, ignore);
+    if (held?.delivered) this.#attached?.claims.deliveredAgain(id, attempt);
     if (held) held.delivered = true;
     member.onMessage({
       address,
@@ -256,129 +246,9 @@ export class StreamGroup {
     });
   }
 
-  /** Many in one command: those of one turn of the event loop. */
   #acknowledge(id: string): void {
-    const link = this.#link;
     this.#held.delete(id);
-    if (link?.alive !== true) return;
-    this.#acks.push(id);
-    if (this.#acks.length > 1) return;
-    this.#unconfirmed++;
-    const { key, group, address } = this.#options;
-    const connection = link.commands(key);
-    connection.soon(() => {
-      const ids = this.#acks;
-      this.#acks = [];
-      const done = () => {
-        if (link !== this.#link) return;
-        this.#unconfirmed--;
-        this.#reportQuiet();
-      };
-      connection.send('xack', [key, group, ...ids], done, (error) => {
-        if (connection.alive && !isMissingStream(error))
-          this.#options.onRefused(commandError(error, `acknowledging on ${address}`));
-        done();
-      });
-    });
-  }
-
-  /** Resolves when the server has confirmed every acknowledgement. */
-  #acknowledged(): Promise<void> {
-    if (this.#unconfirmed === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#quiet.push(resolve));
-  }
-
-  #reportQuiet(): void {
-    if (this.#unconfirmed > 0) return;
-    for (const resolve of this.#quiet.splice(0)) resolve();
-  }
-
-  /** As if they had been abandoned long ago; what no handler has seen counts as never delivered. */
-  #giveBack(link: Link, ids: readonly string[]): void {
-    const { key, group, consumer } = this.#options;
-    for (const delivered of [true, false]) {
-      const some = ids.filter((id) => this.#held.get(id)?.delivered === delivered);
-      if (some.length === 0 || !link.alive) continue;
-      const count = delivered ? [] : ['RETRYCOUNT', 0];
-      const args = [key, group, consumer, 0, ...some, 'IDLE', 86_400_000, ...count, 'JUSTID'];
-      link.commands(key).send('xclaim', args, ignore, ignore);
-    }
-  }
-
-  /** Three times within the idle time: what is worked on stays ours, what others abandoned becomes ours. */
-  #tend(link: Link): void {
-    if (link !== this.#link || !link.alive) return;
-    const { key, group, consumer } = this.#options;
-    const ids = [...this.#held.keys()];
-    for (let i = 0; i < ids.length; i += MOST_AT_ONCE) {
-      const some = ids.slice(i, i + MOST_AT_ONCE);
-      link.commands(key).send('xclaim', [key, group, consumer, 0, ...some, 'JUSTID'], ignore, ignore);
-    }
-    void this.#claim(link);
-  }
-
-  /** What this consumer holds from before the loss, as far as there is room. */
-  async #recover(link: Link): Promise<void> {
-    if (this.#recovering) return;
-    this.#recovering = true;
-    try {
-      while (link === this.#link && this.#cursor !== undefined && this.#free() > 0) {
-        const { key, group, consumer } = this.#options;
-        const from = this.#cursor;
-        const count = Math.min(MOST_AT_ONCE, this.#free());
-        const list = await link.commands(key).call('xpending', key, group, from, '+', count, consumer);
-        const pending = readPending(list);
-        if (link !== this.#link) return;
-        const last = pending.at(-1);
-        this.#cursor = last && `(${last.id}`;
-        await this.#claimSome(link, pending, 0);
-      }
-    } catch (error) {
-      if (link === this.#link) {
-        this.#cursor = undefined;
-        this.#refused(link, error);
-      }
-    } finally {
-      this.#recovering = false;
-    }
-    if (link === this.#link && this.#cursor === undefined) this.#options.onRoom();
-  }
-
-  /** What other members have held without a sign of life for the idle time. */
-  async #claim(link: Link): Promise<void> {
-    const { key, group, claimIdleMs } = this.#options;
-    const count = Math.min(MOST_AT_ONCE, this.#free());
-    if (count === 0) return;
-    try {
-      const list = await link
-        .commands(key)
-        .call('xpending', key, group, 'IDLE', claimIdleMs, '-', '+', count);
-      if (link !== this.#link) return;
-      await this.#claimSome(link, readPending(list), claimIdleMs);
-    } catch (error) {
-      this.#refused(link, error);
-    }
-  }
-
-  async #claimSome(
-    link: Link,
-    pending: readonly { readonly id: string; readonly deliveries: number }[],
-    idleMs: number,
-  ): Promise<void> {
-    const deliveries = new Map(
-      pending.filter(({ id }) => !this.#held.has(id)).map((one) => [one.id, one.deliveries]),
-    );
-    if (deliveries.size === 0) return;
-    const { key, group, consumer } = this.#options;
-    // Another member may be faster: only what is still idle is handed over.
-    const reply = await link.commands(key).call('xclaim', key, group, consumer, idleMs, ...deliveries.keys());
-    if (link !== this.#link) return;
-    for (const entry of readEntries(reply)) this.#take(entry, (deliveries.get(entry.id) ?? 0) + 1);
-  }
-
-  #refused(link: Link, error: unknown): void {
-    if (!link.alive || link !== this.#link || isMissingStream(error)) return;
-    this.#options.onRefused(commandError(error, `claiming on ${this.#options.address}`));
+    this.#attached?.acks.add(id);
   }
 }
 
