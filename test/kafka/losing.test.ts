@@ -1,3 +1,6 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Intake } from '@commlib/core';
+import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { describeOn, type KafkaBroker, startKafka, until } from '../brokers/index.js';
 import { startProxy } from '../faults/proxy.js';
@@ -73,6 +76,41 @@ describeOn(
       await Promise.all(sent);
       await until(() => got.length >= 4000, { what: 'all' });
       expect(got).toEqual(all);
+      await proxy.close();
+    }, 60_000);
+
+    test('whoever is closed while he joins again after a loss is out of the group, and in nobody’s way', async () => {
+      const proxy = await startProxy(broker.port);
+      const route = () => ({ host: '127.0.0.1', port: proxy.port });
+      await using link = await connected(broker.url, { route, sessionTimeoutMs: 6_000 });
+      const groups = Array.from({ length: 12 }, () => unique());
+      const topic = unique();
+      const intakes: Intake[] = [];
+      for (const group of groups)
+        intakes.push(await link.transport.subscribe(topic, durable(group), () => {}));
+      // Long enough to be closed in the middle of.
+      proxy.latency(40);
+      proxy.cut();
+      const back = () => link.transport.status.state === 'ready';
+      await until(() => !back(), { what: 'the loss', everyMs: 1 });
+      const closed: Promise<void>[] = [];
+      // Some in the pause before the new connection, some while it is made, some after it.
+      for (const intake of intakes) {
+        closed.push(intake.close());
+        await pause(60);
+      }
+      await Promise.all(closed);
+      await until(back, { what: 'the reconnect' });
+      expect(link.states()).toEqual(['connecting', 'ready', 'reconnecting', 'ready']);
+      const admin = new Kafka({ brokers: [new URL(broker.url).host], logLevel: logLevel.NOTHING }).admin();
+      await admin.connect();
+      const nobody = async () => {
+        const { groups: found } = await admin.describeGroups(groups.map((group) => `${group}:${topic}`));
+        return found.every(({ members }) => members.length === 0);
+      };
+      // Who was closed without a connection could not say so: the broker notices his silence.
+      await until(nobody, { what: 'empty groups', timeoutMs: 15_000 });
+      await admin.disconnect();
       await proxy.close();
     }, 60_000);
 

@@ -1,8 +1,10 @@
 import { CommlibError } from '@commlib/core';
 import { describe, expect, test, vi } from 'vitest';
-import { Lane, type LaneOptions, type Outgoing } from './lane.js';
+import { Lane } from './lane.js';
 import { Link } from './link.js';
 import { type KafkaOptions, resolveOptions } from './options.js';
+import type { Outgoing } from './partition-queue.js';
+import type { ProduceOptions } from './produce.js';
 import type { BrokerApi } from './protocol.js';
 import { toRecord } from './record.js';
 import { Sequences } from './sequences.js';
@@ -29,7 +31,7 @@ function lane(options: Omit<KafkaOptions, 'acks'> & { acks?: -1 | 1; leaders?: n
   vi.spyOn(link, 'broker').mockImplementation(async () => broker as unknown as BrokerApi);
   vi.spyOn(link, 'anyBroker').mockImplementation(async () => broker as unknown as BrokerApi);
   const sequences = acks === -1 ? new Sequences() : undefined;
-  const laneOptions: LaneOptions = { link, topics, config, acks, sequences };
+  const laneOptions: ProduceOptions = { link, topics, config, acks, sequences };
   const made = new Lane(laneOptions);
   const send = (text: string, fields: Partial<Outgoing> = {}) => {
     const out: Outgoing = { topic: 't', record: toRecord(Buffer.from(text)), ...fields };

@@ -41,6 +41,13 @@ export interface Joined {
   readonly alone: boolean;
 }
 
+/** Where a partition is to be read on. */
+export interface PartitionOffset {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+}
+
 /** The connection a membership lives on. */
 interface Ground {
   readonly link: Link;
@@ -141,8 +148,9 @@ export class Membership {
   }
 
   /** False: the group is changing, and it was not written. */
-  async commit(topics: readonly GroupTopics[]): Promise<boolean> {
-    if (topics.length === 0) return true;
+  async commit(offsets: readonly PartitionOffset[]): Promise<boolean> {
+    if (offsets.length === 0) return true;
+    const topics = byTopic(offsets);
     try {
       await this.#ask((coordinator) =>
         coordinator.offsetCommit({
@@ -249,4 +257,15 @@ export class Membership {
     if (type === 'NOT_COORDINATOR_FOR_GROUP') this.#coordinator = undefined;
     this.#options.onRebalance();
   }
+}
+
+function byTopic(offsets: readonly PartitionOffset[]): GroupTopics[] {
+  const found = new Map<string, { partition: number; offset: string }[]>();
+  for (const { topic, partition, offset } of offsets) {
+    const entry = { partition, offset: String(offset) };
+    const entries = found.get(topic);
+    if (entries) entries.push(entry);
+    else found.set(topic, [entry]);
+  }
+  return [...found].map(([topic, partitions]) => ({ topic, partitions }));
 }

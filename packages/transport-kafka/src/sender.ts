@@ -11,10 +11,11 @@ import {
   UnsupportedError,
 } from '@commlib/core';
 import { KAFKA_CAPABILITIES } from './capabilities.js';
-import { Lane, type Outgoing } from './lane.js';
+import { Lane } from './lane.js';
 import type { Link } from './link.js';
 import { checkTopic, replyTopic } from './names.js';
 import type { KafkaConfig } from './options.js';
+import type { Outgoing } from './partition-queue.js';
 import { toRecord } from './record.js';
 import { Sequences } from './sequences.js';
 import type { Topics } from './topics.js';
