@@ -75,7 +75,7 @@ export async function startProxy(targetPort: number, targetHost = '127.0.0.1'): 
       [target, client],
     ] as const) {
       socket.on('error', () => {
-        if (!paused) other.resetAndDestroy();
+        if (!paused) reset(other);
       });
       socket.once('close', () => {
         // A paused link does not even tell that the other side has gone; resume and cut do.
@@ -99,8 +99,8 @@ export async function startProxy(targetPort: number, targetHost = '127.0.0.1'): 
   };
   const cut = () => {
     for (const { client, target } of links) {
-      client.resetAndDestroy();
-      target.resetAndDestroy();
+      reset(client);
+      reset(target);
     }
     links.clear();
   };
@@ -180,6 +180,12 @@ interface Delay {
 const CUT_SMALL = 1_024;
 
 /** One direction of a connection, with an order-keeping delay and a tap. */
+/** With a reset, where there can be one: on a socket that is saying goodbye it fails, and Node would wait for ever at its exit. */
+function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
+}
+
 class Pipe {
   delay: Delay = { ms: 0, jitterMs: 0 };
   pieceBytes = 0;

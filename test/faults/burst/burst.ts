@@ -100,8 +100,8 @@ export async function runBurst(options: BurstOptions): Promise<BurstResult> {
       await one();
       // As a program would: no next call before the connection is back, and that of a service that is known to be away. Not one
       // of the calls is made again.
-      if (client.status.state !== 'ready') await stateOf(client, 'ready');
-      if (service.status.state !== 'ready') await stateOf(service, 'ready');
+      for (let away = notReady(client, service); away; away = notReady(client, service))
+        await stateOf(away, 'ready');
     }
   };
 
@@ -140,6 +140,10 @@ export async function runBurst(options: BurstOptions): Promise<BurstResult> {
     durationMs,
     warnings,
   };
+}
+
+function notReady(...nodes: readonly Node[]): Node | undefined {
+  return nodes.find((node) => node.status.state !== 'ready');
 }
 
 async function stateOf(node: Node, state: Node['status']['state']): Promise<void> {
