@@ -179,13 +179,13 @@ interface Delay {
 /** Beyond so many bytes of a chunk the rest passes in one piece: a megabyte in pieces of ten bytes would take minutes. */
 const CUT_SMALL = 1_024;
 
-/** One direction of a connection, with an order-keeping delay and a tap. */
 /** With a reset, where there can be one: on a socket that is saying goodbye it fails, and Node would wait for ever at its exit. */
 function reset(socket: Socket): void {
   if (socket.writableEnded) socket.destroy();
   else socket.resetAndDestroy();
 }
 
+/** One direction of a connection, with an order-keeping delay and a tap. */
 class Pipe {
   delay: Delay = { ms: 0, jitterMs: 0 };
   pieceBytes = 0;
