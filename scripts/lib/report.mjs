@@ -38,7 +38,7 @@ export function readReport({ root, tests, brokers, required, failedChecks, exitC
       if (test.status === 'passed') suite.passed++;
       else if (test.status === 'failed') {
         suite.failed++;
-        failures.push(`${path}: ${test.fullName}`);
+        failures.push([`${path}: ${test.fullName}`, ...reasons(test)].join('\n      '));
       } else {
         suite.skipped++;
         skipped.push(`${path}: ${test.fullName}`);
@@ -90,6 +90,17 @@ export function readReport({ root, tests, brokers, required, failedChecks, exitC
     failures.push(`vitest ended with exit code ${exitCode}: see its output above`);
   }
   return { ...total, rows, notRun: [...new Set(notRun)], skippedTests: skipped, failures };
+}
+
+/** The beginning of what a failed test said. */
+function reasons(test) {
+  return (test.failureMessages ?? []).flatMap((message) =>
+    message
+      .split('\n')
+      .filter((line) => line.trim() !== '' && !line.includes('/node_modules/'))
+      .slice(0, 12)
+      .map((line) => line.slice(0, 500)),
+  );
 }
 
 /** Prints the report; the totals are its last line. */

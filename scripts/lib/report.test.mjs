@@ -71,3 +71,19 @@ test('never green when a check failed, a file broke, or vitest said no', () => {
   expect(report.failures).toEqual(['test/x.test.ts: SyntaxError: no']);
   expect(report.failed).toBe(1);
 });
+
+test('a failed test is listed with the beginning of what it said', () => {
+  const failed = file('test/x.test.ts', ['failed']);
+  failed.assertionResults[0].failureMessages = [
+    'AssertionError: expected 1 to be 2\n    at /repository/test/x.test.ts:3:1\n    at run (file:///repository/node_modules/r/r.js:1:1)',
+  ];
+  const lines = printed(readReport({ ...base, tests: { testResults: [failed] }, exitCode: 1 }));
+  expect(lines.slice(lines.indexOf('Failed:'))).toEqual([
+    'Failed:',
+    '  test/x.test.ts: test 0',
+    '      AssertionError: expected 1 to be 2',
+    '          at /repository/test/x.test.ts:3:1',
+    '',
+    '0 passed, 1 failed, 0 skipped',
+  ]);
+});
