@@ -83,9 +83,11 @@ describeOn(
         Array.from({ length: 2000 }, (_, i) => link.transport.publish(topic, bytes(String(i)), surely)),
       );
       await until(() => fast === 2000, { what: 'the fast group', timeoutMs: 20_000 });
-      expect(slow.length).toBe(3);
+      // Either group reads for itself: this one may only now have found its new topic.
+      await until(() => slow.length >= 3, { what: 'a full window of the slow group' });
       for (let done = 0; done < 2000; done++) {
         await until(() => slow.length > done, { what: `message ${done}`, everyMs: 1 });
+        expect(slow.length).toBeLessThanOrEqual(done + 3);
         slow[done]?.settle?.('ack');
       }
       expect(slow.map(text)).toEqual(Array.from({ length: 2000 }, (_, i) => String(i)));
