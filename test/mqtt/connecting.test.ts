@@ -1,4 +1,4 @@
-import { createServer } from 'node:net';
+import { createServer, connect as dial } from 'node:net';
 import { CommlibError } from '@commlib/core';
 import { mqtt } from '@commlib/transport-mqtt';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -112,6 +112,29 @@ describeOn(
       await using _broker = await startMosquitto({ own: true, port });
       await using link = await attempt;
       expect(link.transport.capabilities.headers).toContain('at-most-once');
+    });
+
+    test('a broker that begins to answer just after version 5 was tried speaks it all the same', async () => {
+      let connections = 0;
+      const port = await freePort();
+      const door = createServer((socket) => {
+        if (++connections === 1) {
+          socket.destroy();
+          return;
+        }
+        const on = dial(Number(new URL(broker.url).port), '127.0.0.1');
+        for (const end of [socket, on]) end.on('error', () => {});
+        socket.pipe(on).pipe(socket);
+      });
+      await new Promise<void>((resolve) => door.listen(port, '127.0.0.1', resolve));
+      try {
+        const auth = { username: 'bot', password: 'right-pa/ss' };
+        await using link = await connected(`mqtt://127.0.0.1:${port}`, auth);
+        expect(link.transport.capabilities.headers).toContain('at-most-once');
+        expect(connections).toBe(3);
+      } finally {
+        await new Promise((resolve) => door.close(resolve));
+      }
     });
 
     test('the will is published when the connection dies, and not after a goodbye', async () => {

@@ -56,7 +56,8 @@ describe('the first connection', () => {
     });
     await expect(start({ timeoutMs: 40 })).rejects.toMatchObject({
       code: 'TIMEOUT',
-      message: expect.stringContaining('test://broker'),
+      message: expect.stringContaining('test://broker (refused)'),
+      cause: { code: 'CONNECTION_REFUSED' },
     });
   });
 

@@ -125,7 +125,8 @@ export class Supervisor {
         this.#set({ state: 'connecting', attempt });
         const error = await this.#open();
         if (error === undefined) return;
-        last = error;
+        // An attempt that the end of the time has cut short says less than the one before it.
+        if (!timedOut || last === undefined) last = error;
         throwIfEnded();
         if (options.failFast || isPermanent(error)) throw error;
         if (!timedOut) await this.#pause(this.#delay(attempt));

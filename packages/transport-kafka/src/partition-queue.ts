@@ -38,8 +38,8 @@ export class PartitionQueue {
   readonly partition: number;
   /** Its last request failed: until one works it gets requests of its own, since an answer does not say which part is bad. */
   alone: boolean;
-  /** How often in a row the broker has not taken what was sent. */
-  again = 0;
+  /** Since when the broker has taken nothing of what was sent. */
+  refusedSince: number | undefined;
   readonly #entries: Entry[] = [];
   #bytes = 0;
 

@@ -18,8 +18,8 @@ const NOT_TAKEN: ReadonlySet<string> = new Set([
   'LEADER_NOT_AVAILABLE',
   'UNKNOWN_TOPIC_OR_PARTITION',
 ]);
-/** So often an at-most-once message is sent anew then: for two seconds, as a new topic needs at the most. */
-const MAX_AGAIN = 40;
+/** So long an at-most-once message is sent anew then, in milliseconds: a new topic has its leader in far less. */
+const PATIENCE_MS = 10_000;
 
 /** Errors after which the numbers of our batches are worth nothing any more. */
 const LOST_NUMBERS: ReadonlySet<string> = new Set([
@@ -72,7 +72,7 @@ export class ProduceRequests {
       await answer;
       for (const { queue, entries } of taken) {
         queue.alone = false;
-        queue.again = 0;
+        queue.refusedSince = undefined;
         for (const entry of entries) entry.done();
       }
     } catch (error) {
@@ -98,7 +98,9 @@ export class ProduceRequests {
     if (first && taken.length === 1 && type !== undefined && NOT_TAKEN.has(type)) {
       // A reply topic that is gone is not made again.
       const gone = type === 'UNKNOWN_TOPIC_OR_PARTITION' && first.entries.some(({ out }) => out.existing);
-      if (!gone && first.queue.again++ < MAX_AGAIN) {
+      const since = first.queue.refusedSince ?? performance.now();
+      if (!gone && performance.now() - since < PATIENCE_MS) {
+        first.queue.refusedSince = since;
         topics.forget(first.queue.topic);
         await pause(AGAIN_MS);
         if (link.alive) return this.#again(taken);

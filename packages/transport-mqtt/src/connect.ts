@@ -70,15 +70,25 @@ async function negotiated(
   signal: AbortSignal,
   options: Omit<LinkOptions, 'version'>,
 ): Promise<Link> {
-  const attempt = async (version: 5 | 4): Promise<Link> => {
-    const link = await Link.open(config, { ...options, version }, signal);
-    negotiation.worked(version);
-    return link;
-  };
-  try {
-    return await attempt(negotiation.version);
-  } catch (error) {
-    if (!negotiation.fallsBack(error) || signal.aborted) throw error;
-    return attempt(4);
+  const attempt = (version: 5 | 4) => Link.open(config, { ...options, version }, signal);
+  for (let answers = false; ; ) {
+    try {
+      const link = await attempt(negotiation.version);
+      negotiation.worked(link.version);
+      return link;
+    } catch (error) {
+      if (!negotiation.fallsBack(error) || signal.aborted) throw error;
+      const link = await attempt(4);
+      if (answers || (CommlibError.is(error) && isVersionRefusal(error))) {
+        negotiation.worked(4);
+        return link;
+      }
+      // Whoever stands before a broker that is just starting closes early, too. This one answers now: 5 once more, to be sure.
+      answers = true;
+      await link.close(CLOSE_MS);
+    }
   }
 }
+
+/** The longest that saying goodbye may take before the next attempt. */
+const CLOSE_MS = 1000;

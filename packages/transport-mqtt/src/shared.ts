@@ -6,14 +6,15 @@ import type { IPublishPacket } from 'mqtt';
 import type { Link } from './link.js';
 import { randomHex } from './options.js';
 
-const PATIENCE_MS = 500;
+/** How long a message to oneself may be under way, counted from the broker's confirmation of the subscription. */
+const PATIENCE_MS = 2000;
 
 /** Where the messages of the link are routed. */
 interface Router {
   intercept: ((packet: IPublishPacket) => boolean) | undefined;
 }
 
-/** Sends itself a message through a shared subscription and waits for it, half a second at most. */
+/** Sends itself a message through a shared subscription and waits for it, two seconds at most. */
 export async function proveSharedSubscriptions(link: Link, router: Router): Promise<boolean> {
   const topic = `commlib-probe/${randomHex(8)}`;
   const filter = `$share/commlib-probe/${topic}`;
@@ -25,9 +26,10 @@ export async function proveSharedSubscriptions(link: Link, router: Router): Prom
     if (packet.topic === topic) arrived(true);
     return packet.topic === topic;
   };
-  const timer = setTimeout(() => arrived(false), PATIENCE_MS);
+  let timer: ReturnType<typeof setTimeout> | undefined;
   try {
     await link.subscribe({ filter, qos: 0 });
+    timer = setTimeout(() => arrived(false), PATIENCE_MS);
     await link.send(topic, new Uint8Array(), { qos: 0, retain: false });
     const proven = await arrival;
     await link.unsubscribe(filter);
