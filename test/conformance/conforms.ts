@@ -2,7 +2,7 @@
 import { describeTransport, type Result, type TestBench } from '@commlib/conformance';
 import type { Capabilities } from '@commlib/core';
 import { describe, expect, test } from 'vitest';
-import { columnOf, readColumn, writeColumn } from './results.js';
+import { columnOf, readColumn, without, writeColumn } from './results.js';
 import type { Quality } from './tcp-bench.js';
 
 /** What is run, and where its results stand in the report. */
@@ -39,8 +39,13 @@ export function conforms({ column, place, qualities, create, ...options }: Run):
   });
   test(`the published report says of ${column} what this run found`, () => {
     const order = (results: readonly Result[]) => [...results].sort((a, b) => a.id.localeCompare(b.id));
+    // What failed has said so itself, and is not counted a second time.
+    const failed = new Set(runs.flat().flatMap(({ id, outcome }) => (outcome === 'fail' ? [id] : [])));
     const found = columnOf(column, place, runs.map(order));
     if (process.env.COMMLIB_UPDATE_DOCS === '1') writeColumn(found);
-    else expect(readColumn(column), 'COMMLIB_UPDATE_DOCS=1 records it anew').toEqual(found);
+    else {
+      const published = without(readColumn(column), failed);
+      expect(published, 'COMMLIB_UPDATE_DOCS=1 records it anew').toEqual(found);
+    }
   });
 }

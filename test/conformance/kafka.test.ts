@@ -34,8 +34,8 @@ function transport(password: string) {
       backoff: { minMs: 20, maxMs: 200 },
       // A broker tells its clients where to go, and knows nothing of the proxy.
       route: () => ({ host, port: Number(port) }),
-      // The least that a broker allows, so that a member that is gone is missed soon.
-      sessionTimeoutMs: 6_000,
+      // So that a member that is gone is missed soon.
+      sessionTimeoutMs: 10_000,
     });
   };
 }

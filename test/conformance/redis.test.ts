@@ -22,7 +22,7 @@ describeOn('redis', () => {
         broker.url,
         quality,
         // What a member that is gone had is given to another after this.
-        (url, { maxBuffered }) => redis(url, { maxBuffered, backoff, claimIdleMs: 1_500 }),
+        (url, { maxBuffered }) => redis(url, { maxBuffered, backoff, claimIdleMs: 5_000 }),
         (url) => redis(url, { password: 'wrong', backoff }),
       ),
   });

@@ -29,12 +29,20 @@ export function columnOf(title: string, place: number, runs: readonly (readonly 
 
 const fileOf = (title: string) => join(folder, `${title.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')}.json`);
 
-export function readColumn(title: string): unknown {
+export function readColumn(title: string): Column | undefined {
   try {
+    // Written by this very module.
     return JSON.parse(readFileSync(fileOf(title), 'utf8'));
   } catch {
     return undefined;
   }
+}
+
+/** All of a column but these properties. */
+export function without(column: Column | undefined, ids: ReadonlySet<string>): Column | undefined {
+  if (column === undefined) return undefined;
+  const properties = Object.entries(column.properties).filter(([id]) => !ids.has(id));
+  return { ...column, properties: Object.fromEntries(properties) };
 }
 
 export function writeColumn(column: Column): void {

@@ -233,7 +233,7 @@ class Pipe {
   }
 
   #put(chunk: Buffer | undefined): void {
-    const at = Date.now() + this.delay.ms + Math.random() * this.delay.jitterMs;
+    const at = performance.now() + this.delay.ms + Math.random() * this.delay.jitterMs;
     let from = 0;
     if (chunk && this.pieceBytes > 0) {
       while (from < Math.min(chunk.length, CUT_SMALL)) {
@@ -250,7 +250,7 @@ class Pipe {
     while (!this.#paused && this.#timer === undefined && this.#turn === undefined) {
       const head = this.#queue[0];
       if (head === undefined) return;
-      const waitMs = head.at - Date.now();
+      const waitMs = head.at - performance.now();
       if (waitMs > 0) {
         this.#timer = setTimeout(() => {
           this.#timer = undefined;

@@ -2,6 +2,7 @@ import type { Inbound } from '@commlib/core';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { describeOn, type RedisServer, startRedis, until } from '../brokers/index.js';
+import { startProxy, through } from '../faults/proxy.js';
 import { bytes, connected, durable, rejection, surely, text, unique } from './links.js';
 
 describeOn(
@@ -233,6 +234,27 @@ describeOn(
         await until(() => got.length === 2, { what: 'the one after' });
         expect(got).toEqual(['before', 'after']);
         expect(a.states()).not.toContain('reconnecting');
+      });
+
+      test('what is still on its way to a member is not claimed by that very member, and comes once', async () => {
+        await using proxy = await startProxy(server.port);
+        await using from = await connected(server.url);
+        // Each piece is under way for a time of its own: far longer than what makes an entry look abandoned.
+        proxy.latency(1, 150);
+        await using a = await connected(through(proxy, server.url), { claimIdleMs: 30 });
+        const topic = unique();
+        const got: string[] = [];
+        await a.transport.subscribe(topic, durable('g'), (message) => {
+          got.push(text(message));
+          message.settle?.('ack');
+        });
+        const sent = Array.from({ length: 20 }, (_, i) => String(i));
+        for (const one of sent) {
+          await from.transport.publish(topic, bytes(one), surely);
+          await until(() => got.includes(one), { what: `message ${one}` });
+        }
+        await a.transport.close({ deadlineMs: 5_000 });
+        expect(got).toEqual(sent);
       });
 
       test('many streams and a second group are read at once, and what is added later too', async () => {

@@ -11,6 +11,8 @@ import { type Endpoint, endpoint, type RedisConfig } from './options.js';
 const SLOTS = 16_384;
 /** How often the server is asked for its time. */
 const CLOCK_MS = 60_000;
+/** An answer that comes as soon as this says well enough when it was given. */
+const PROMPT_MS = 200;
 
 export class Link {
   readonly #config: RedisConfig;
@@ -74,13 +76,20 @@ export class Link {
   }
 
   async #setClock(): Promise<void> {
-    const begun = performance.now();
-    const time = await this.commands()
-      .call('time')
-      .catch(() => undefined); // Not allowed.
-    if (!Array.isArray(time)) return;
-    const ms = Number(time[0]) * 1_000 + Number(time[1]) / 1_000;
-    if (Number.isFinite(ms)) this.#clock = ms - (begun + performance.now()) / 2;
+    let best = Number.POSITIVE_INFINITY;
+    // An answer that was long under way says little of when it was given: asked again, and the shortest way counts.
+    for (let tries = 0; tries < 3 && best > PROMPT_MS; tries++) {
+      const begun = performance.now();
+      const time = await this.commands()
+        .call('time')
+        .catch(() => undefined); // Not allowed.
+      if (!Array.isArray(time)) return;
+      const ended = performance.now();
+      const ms = Number(time[0]) * 1_000 + Number(time[1]) / 1_000;
+      if (!Number.isFinite(ms) || ended - begun >= best) continue;
+      best = ended - begun;
+      this.#clock = ms - (begun + ended) / 2;
+    }
   }
 
   /** From now on its end is told. */

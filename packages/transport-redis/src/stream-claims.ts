@@ -18,6 +18,9 @@ for i=1,#c,2 do f[c[i]]=c[i+1] end
 if f.pending==0 and f.idle>tonumber(ARGV[2]) and string.sub(f.name,1,8)=='commlib-' then n=n+redis.call('XGROUP','DELCONSUMER',KEYS[1],ARGV[1],f.name) end
 end return n`;
 
+/** What is given back looks as if it had been abandoned for a day. */
+const GIVEN_BACK_MS = 86_400_000;
+
 /** What the claims are made with. */
 export interface StreamClaimsOptions {
   readonly key: string;
@@ -119,7 +122,7 @@ export class StreamClaims {
       const some = ids.filter((id) => held.get(id)?.delivered === delivered);
       if (some.length === 0 || !this.#link.alive) continue;
       const count = delivered ? [] : ['RETRYCOUNT', 0];
-      const args = [key, group, consumer, 0, ...some, 'IDLE', 86_400_000, ...count, 'JUSTID'];
+      const args = [key, group, consumer, 0, ...some, 'IDLE', GIVEN_BACK_MS, ...count, 'JUSTID'];
       this.#link.commands(key).send('xclaim', args, ignore, ignore);
     }
   }
@@ -136,9 +139,12 @@ export class StreamClaims {
     void this.#claim();
   }
 
-  /** What other members have held without a sign of life for the idle time. */
+  /**
+   * What other members have held without a sign of life for the idle time, and what was given back. What else is with this
+   * consumer and not known here is on its way to us, or its acknowledgement to the server.
+   */
   async #claim(): Promise<void> {
-    const { key, group, claimIdleMs, room } = this.#options;
+    const { key, group, consumer, claimIdleMs, room } = this.#options;
     const count = Math.min(MOST_AT_ONCE, room());
     if (count === 0) return;
     try {
@@ -146,7 +152,10 @@ export class StreamClaims {
         .commands(key)
         .call('xpending', key, group, 'IDLE', claimIdleMs, '-', '+', count);
       if (this.#detached) return;
-      await this.#claimSome(readPending(list), claimIdleMs);
+      const abandoned = readPending(list).filter(
+        (one) => one.consumer !== consumer || one.idleMs >= GIVEN_BACK_MS,
+      );
+      await this.#claimSome(abandoned, claimIdleMs);
     } catch (error) {
       this.#refused(error);
     }

@@ -13,6 +13,8 @@ export interface StreamEntry {
 export interface PendingEntry {
   readonly id: string;
   readonly consumer: string;
+  /** Milliseconds since that member got it, or last said that it has it still. */
+  readonly idleMs: number;
   /** How often it was handed out. */
   readonly deliveries: number;
 }
@@ -61,7 +63,13 @@ export function readPending(reply: unknown): PendingEntry[] {
   const pending: PendingEntry[] = [];
   for (const one of Array.isArray(reply) ? reply : []) {
     if (!Array.isArray(one)) continue;
-    pending.push({ id: String(one[0]), consumer: String(one[1]), deliveries: Number(one[3]) });
+    const [id, consumer, idleMs, deliveries] = one;
+    pending.push({
+      id: String(id),
+      consumer: String(consumer),
+      idleMs: Number(idleMs),
+      deliveries: Number(deliveries),
+    });
   }
   return pending;
 }

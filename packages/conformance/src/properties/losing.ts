@@ -97,10 +97,10 @@ export const losing: readonly Property[] = [
       const [from, to] = [await lab.connect(), await lab.connect()];
       const name = lab.name();
       const got = await to.collect(name, durable(lab.word()));
-      const sent = numbers(200);
+      const sent = numbers(100);
       for (const [i, text] of sent.entries()) {
         const publishing = from.publish(name, text, surely);
-        if (i % 60 === 30) await lab.cut();
+        if (i % 30 === 15) await lab.cut();
         await publishing;
       }
       await lab.until(

@@ -310,7 +310,7 @@ export const settling: readonly Property[] = [
       for (const text of ['A', 'B', 'C', 'D', 'E']) await from.publish(name, text, surely);
       await lab.arrived('messages', got.texts, 5);
       for (const i of [0, 1, 3]) got.messages[i]?.settle?.('ack');
-      await first.close(500);
+      await first.close(Math.min(3_000, lab.patienceMs / 6));
       const later = await (await lab.connect()).collect(name, durable(group, 10));
       await lab.until(
         'C and E',
