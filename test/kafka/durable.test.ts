@@ -83,7 +83,7 @@ describeOn(
         Array.from({ length: 2000 }, (_, i) => link.transport.publish(topic, bytes(String(i)), surely)),
       );
       await until(() => fast === 2000, { what: 'the fast group', timeoutMs: 20_000 });
-      // Either group reads for itself: this one may only now have found its new topic.
+      // Either group reads for itself: this one may begin some milliseconds later.
       await until(() => slow.length >= 3, { what: 'a full window of the slow group' });
       for (let done = 0; done < 2000; done++) {
         await until(() => slow.length > done, { what: `message ${done}`, everyMs: 1 });
