@@ -19,7 +19,7 @@ export interface BenchBroker {
   start(): Promise<Broker & { readonly url: string }>;
 }
 
-/** The tests' Mosquitto logs every packet; here it only says when it is ready, and what is wrong. */
+/** The tests' Mosquitto logs every client; here it only says when it is ready, and what is wrong. */
 const QUIET = ['none', 'error', 'warning', 'information'].map((type) => `log_type ${type}`);
 
 export const benchBrokers: readonly BenchBroker[] = [

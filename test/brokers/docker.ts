@@ -4,20 +4,21 @@ import type { StartedTestContainer } from 'testcontainers';
 export type Availability = { available: true } | { available: false; why: string };
 
 const pullTimeoutMs = Number(process.env.COMMLIB_PULL_TIMEOUT_MS ?? 60_000);
-const engineTimeoutMs = 5_000;
+const engineTimeoutMs = process.env.COMMLIB_DOCKER === 'only' ? 30_000 : 5_000;
 
 /**
- * Whether Docker answers and has the image, pulling it if need be. Bounded: 5 s for the engine, `COMMLIB_PULL_TIMEOUT_MS`
- * (default 60 000; 0: nothing is pulled) for the pull. `COMMLIB_DOCKER=0` leaves Docker out.
+ * Whether Docker answers and has the image, pulling it if need be. Bounded: twice 5 s for the engine, 30 s with
+ * `COMMLIB_DOCKER=only`; `COMMLIB_PULL_TIMEOUT_MS` (default 60 000; 0: nothing is pulled) for the pull. `COMMLIB_DOCKER=0`
+ * leaves Docker out.
  */
 export async function imageAvailable(image: string): Promise<Availability> {
   if (process.env.COMMLIB_DOCKER === '0')
     return { available: false, why: 'Docker left out (COMMLIB_DOCKER=0)' };
   try {
     const { getContainerRuntimeClient, getReaper, ImageName } = await import('testcontainers');
-    const client = await within(engineTimeoutMs, 'Docker does not answer', getContainerRuntimeClient());
+    const client = await askEngine(() => getContainerRuntimeClient());
     const name = ImageName.fromString(image);
-    if (!(await within(engineTimeoutMs, 'Docker does not answer', client.image.exists(name)))) {
+    if (!(await askEngine(() => client.image.exists(name)))) {
       if (pullTimeoutMs === 0) throw new Error('it is not there, and nothing is to be pulled');
       await within(pullTimeoutMs, `not pulled within ${pullTimeoutMs} ms`, client.image.pull(name));
     }
@@ -35,6 +36,12 @@ export async function imageAvailable(image: string): Promise<Availability> {
       : `no ${image} in Docker: ${reason.trim().split('\n')[0]}`;
     return { available: false, why };
   }
+}
+
+/** What is not found once is not looked for again in the whole run, so that one slow answer must not be the last word. */
+async function askEngine<T>(question: () => Promise<T>): Promise<T> {
+  const ask = () => within(engineTimeoutMs, 'Docker does not answer', question());
+  return ask().catch(ask);
 }
 
 async function within<T>(timeoutMs: number, why: string, work: Promise<T>): Promise<T> {
@@ -113,7 +120,10 @@ export async function startContainer(options: ContainerOptions): Promise<ServerC
     async end(signal) {
       if (!(await state()).Running) return;
       await container.kill({ signal });
-      await container.wait();
+      const timer = setTimeout(() => {
+        container.kill({ signal: 'SIGKILL' }).catch(() => {}); // ended meanwhile
+      }, 30_000);
+      await container.wait().finally(() => clearTimeout(timer));
     },
     async start() {
       await container.start();

@@ -47,7 +47,6 @@ export function mosquittoFiles(options: MosquittoOptions, place: MosquittoPlace)
   const lines = [
     // Not stdout, which is buffered when it is a pipe.
     'log_dest stderr',
-    'log_type all',
     'connection_messages true',
     `set_tcp_nodelay ${options.tcpNoDelay ?? true}`,
     `allow_anonymous ${options.users === undefined}`,

@@ -74,6 +74,9 @@ function ready(ports: Ports) {
     (await amqpServerVersion(`amqp://127.0.0.1:${ports.amqp}`)) !== 'unknown';
 }
 
+/** Two schedulers that do not spin: tests share the machine with other tests. */
+const erlangArguments = '+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none';
+
 async function fromBinary(found: Found, options: RabbitmqOptions, ports: Ports): Promise<Controls> {
   const directory = await mkdtemp(join(tmpdir(), 'commlib-rabbitmq-'));
   const files = rabbitmqFiles(options, { directory, address: '127.0.0.1', ...ports });
@@ -93,10 +96,8 @@ async function fromBinary(found: Found, options: RabbitmqOptions, ports: Ports):
     RABBITMQ_ENABLED_PLUGINS_FILE: join(directory, 'enabled_plugins'),
     RABBITMQ_CONF_ENV_FILE: '/dev/null',
     RABBITMQ_PID_FILE: join(directory, 'pid'),
-    // Two schedulers that do not spin: tests share the machine with other tests.
-    // And Erlang's own port for other nodes on the loopback address, too.
-    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS:
-      '+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}',
+    // Erlang's own port for other nodes on the loopback address, too.
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `${erlangArguments} -kernel inet_dist_use_interface {127,0,0,1}`,
     // Has the start script replace itself by the server, so that signals and `kill -9` reach the server.
     RUNNING_UNDER_SYSTEMD: 'true',
     // Erlang's name server, for this node alone: the usual one would stay behind on port 4369.
@@ -149,6 +150,7 @@ async function inDocker(found: Found, options: RabbitmqOptions, ports: Ports): P
       // The image's own `rabbitmq.conf`, if any, stays; later files of this folder win.
       target: name === 'rabbitmq.conf' ? `${directory}/conf.d/50-commlib.conf` : `${directory}/${name}`,
     })),
+    env: { RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: erlangArguments },
     ready: ready(ports),
     timeoutMs: 90_000,
   });

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 
 /** Options of {@link until}. */
 export interface UntilOptions {
@@ -11,7 +11,8 @@ export interface UntilOptions {
 }
 
 /**
- * Waits until a condition holds, and returns the first truthy answer.
+ * Waits until a condition holds, and returns the first truthy answer. Time in which the whole process stood still does not
+ * count.
  *
  * @throws Error naming what was awaited when the time is over; an error of the condition itself at once.
  */
@@ -19,12 +20,17 @@ export async function until<T>(
   condition: () => T | Promise<T>,
   { what, timeoutMs = 10_000, everyMs = 20 }: UntilOptions,
 ): Promise<Truthy<T>> {
-  const end = Date.now() + timeoutMs;
+  let end = performance.now() + timeoutMs;
   for (;;) {
+    const over = performance.now() >= end;
     const answer = await condition();
     if (isTruthy(answer)) return answer;
-    if (Date.now() >= end) throw new Error(`waited ${timeoutMs} ms in vain: ${what}`);
+    if (over) throw new Error(`waited ${timeoutMs} ms in vain: ${what}`);
+    const begun = performance.now();
     await sleep(everyMs);
+    end += Math.max(0, performance.now() - begun - everyMs);
+    // Timers run before sockets are read: what came meanwhile is seen after a turn.
+    await nextTurn();
   }
 }
 
