@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type Inbound, memory, Node, rpc, type Transport } from '@commlib/core';
 import { amqp } from '@commlib/transport-amqp';
 import { beforeAll, expect, test } from 'vitest';
@@ -53,7 +52,7 @@ describeOn('rabbitmq', () => {
     const target = inbox.claim();
     const begun = performance.now();
     expect(await rejection(inbox.send(name, bytes('x'), target))).toMatchObject({ code: 'NO_RECEIVER' });
-    expect(performance.now() - begun).toBeLessThan(1000);
+    expect(performance.now() - begun).toBeLessThan(5000);
     await link.transport.serve(name, one, () => {});
     await inbox.send(name, bytes('x'), inbox.claim());
     await inbox.close();
@@ -185,12 +184,16 @@ describeOn('rabbitmq', () => {
     const caller = await new Node({
       transport: amqp(through(proxy, url), { backoff: { minMs: 10 } }),
     }).start();
+    let release = () => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
     try {
       const add = adding(unique());
       let served = 0;
       await service.serve(add, async ({ a }) => {
         served++;
-        if (a === 0) await sleep(500);
+        if (a === 0) await released;
         return { b: a + 1 };
       });
       const client = caller.client(add);
@@ -198,9 +201,11 @@ describeOn('rabbitmq', () => {
       await until(() => served === 10, { what: 'all ten in flight' });
       proxy.cut();
       for (const error of await Promise.all(lost)) expect(error).toMatchObject({ code: 'CONNECTION_LOST' });
+      release();
       await until(() => caller.status.state === 'ready', { what: 'ready again' });
       expect(await client.call({ a: 1 })).toEqual({ b: 2 });
     } finally {
+      release();
       await caller.close();
       await service.close();
     }

@@ -10,19 +10,19 @@ describeOn('rabbitmq', () => {
     url = (await sharedRabbitmq()).url;
   });
 
-  /** What each of the names receives of the addresses. */
+  /** What each of the names receives of the addresses, which are at least so many messages. */
   async function received(
     names: readonly (string | Name)[],
     addresses: readonly string[],
+    counts: readonly number[],
     options: Parameters<typeof connected>[1] = {},
-    group?: string,
   ): Promise<string[][]> {
     await using link = await connected(url, options);
     const { transport } = link;
     const got: string[][] = names.map(() => []);
     for (const [i, name] of names.entries()) {
       const filter = transport.names.filter(toName(name));
-      await transport.subscribe(filter, { ...lossy, group }, (message) => void got[i]?.push(message.address));
+      await transport.subscribe(filter, lossy, (message) => void got[i]?.push(message.address));
     }
     const end = unique();
     let ended = false;
@@ -30,9 +30,12 @@ describeOn('rabbitmq', () => {
       ended = true;
     });
     for (const address of addresses) await transport.publish(address, bytes('x'));
+    await until(() => got.every((one, i) => one.length >= (counts[i] ?? 0)), {
+      what: `${counts.join(', ')} messages`,
+    });
+    // It tells that nothing more comes; not that all came, since some names have a queue of their own.
     await transport.publish(end, bytes('x'));
     await until(() => ended, { what: 'the last message' });
-    if (group !== undefined) await until(() => got.some((one) => one.length > 0), { what: 'the group' });
     return got;
   }
 
@@ -41,6 +44,7 @@ describeOn('rabbitmq', () => {
     const [one, rest, exact, inner] = await received(
       [`${o}.+`, `${o}.#`, `${o}.a`, `${o}.+.c`],
       [o, `${o}.a`, `${o}.a.b`, `${o}.a.c`, `${o}..c`],
+      [1, 5, 1, 2],
     );
     expect(one).toEqual([`${o}.a`]);
     expect(rest).toEqual([o, `${o}.a`, `${o}.a.b`, `${o}.a.c`, `${o}..c`]);
@@ -50,9 +54,11 @@ describeOn('rabbitmq', () => {
 
   test('names with slashes are other names than with dots, unless they are MQTT names', async () => {
     const o = unique();
-    const [slash, dot] = await received([`${o}/a`, `${o}.a`], [`${o}/a`, `${o}.a`]);
+    const [slash, dot] = await received([`${o}/a`, `${o}.a`], [`${o}/a`, `${o}.a`], [1, 1]);
     expect([slash, dot]).toEqual([[`${o}/a`], [`${o}.a`]]);
-    const [wild, plainly] = await received([`${o}/+`, `${o}.a`], [`${o}.a`, `${o}.b`], { names: 'mqtt' });
+    const [wild, plainly] = await received([`${o}/+`, `${o}.a`], [`${o}.a`, `${o}.b`], [2, 1], {
+      names: 'mqtt',
+    });
     expect([wild, plainly]).toEqual([[`${o}.a`, `${o}.b`], [`${o}.a`]]);
   });
 
@@ -61,13 +67,14 @@ describeOn('rabbitmq', () => {
     const [pattern] = await received(
       [commlibPattern(`${o}.*.z`)],
       [`${o}.a.z`, `${o}.a.b.z`, `${o}.z`, `${o}.a`],
+      [3],
     );
     expect(pattern).toEqual([`${o}.a.z`, `${o}.a.b.z`, `${o}.z`]);
   });
 
   test('a message that several subscriptions match comes once to each', async () => {
     const o = unique();
-    const got = await received([`${o}.a`, `${o}.+`, `${o}.#`, `${o}.a`], [`${o}.a`]);
+    const got = await received([`${o}.a`, `${o}.+`, `${o}.#`, `${o}.a`], [`${o}.a`], [1, 1, 1, 1]);
     expect(got).toEqual([[`${o}.a`], [`${o}.a`], [`${o}.a`], [`${o}.a`]]);
   });
 

@@ -25,8 +25,8 @@ describeOn(
     };
 
     test('500 calls at once, each its own answer; the reply topic goes with the client', async () => {
-      const server = await new Node({ transport: kafka(broker.url) }).start();
-      const caller = await new Node({ transport: kafka(broker.url) }).start();
+      await using server = await new Node({ transport: kafka(broker.url) }).start();
+      await using caller = await new Node({ transport: kafka(broker.url) }).start();
       const contract = rpc(unique(), { request: anything, response: anything });
       await server.serve(contract, (data) => data);
       const client = caller.client(contract);
@@ -43,7 +43,7 @@ describeOn(
     });
 
     test('a request as commlib-py 0.13.2 writes it is answered as it expects', async () => {
-      const server = await new Node({ transport: kafka(broker.url) }).start();
+      await using server = await new Node({ transport: kafka(broker.url) }).start();
       const name = `${unique()}.add`;
       await server.serve(rpc(name, { request: anything, response: anything }), (data) => data);
       await using peer = await connected(broker.url);
@@ -70,7 +70,6 @@ describeOn(
         header: { reply_to: '', correlation_id: correlation },
         data: { seq: 0 },
       });
-      await server.close();
     });
 
     test('an answer to a client that is gone makes no topic', async () => {
@@ -89,12 +88,12 @@ describeOn(
     test('competing services share by partition, and a request waits while all are busy', async () => {
       const contract = rpc(unique(), { request: anything, response: anything });
       const options = { topics: { partitions: 2 } };
-      const servers = await Promise.all(
-        [1, 2].map(() => new Node({ transport: kafka(broker.url, options) }).start()),
-      );
+      const node = () => new Node({ transport: kafka(broker.url, options) }).start();
+      await using first = await node();
+      await using second = await node();
       const served = [0, 0];
       await Promise.all(
-        servers.map((server, i) =>
+        [first, second].map((server, i) =>
           server.serve(
             contract,
             (data) => {
@@ -105,7 +104,7 @@ describeOn(
           ),
         ),
       );
-      const caller = await new Node({ transport: kafka(broker.url, options) }).start();
+      await using caller = await node();
       const client = caller.client(contract);
       // Both hold a partition once the second has joined; each gets requests then.
       for (let round = 0; served.some((n) => n === 0); round++) {
@@ -115,9 +114,7 @@ describeOn(
       const before = (served[0] ?? 0) + (served[1] ?? 0);
       expect(await Promise.all(Array.from({ length: 100 }, (_, i) => client.call(i)))).toHaveLength(100);
       expect((served[0] ?? 0) + (served[1] ?? 0) - before).toBe(100);
-      await caller.close();
-      await Promise.all(servers.map((server) => server.close()));
-    }, 30_000);
+    }, 60_000);
   },
   { own: true },
 );

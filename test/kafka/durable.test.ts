@@ -127,17 +127,20 @@ describeOn(
           execArgv: ['--import', 'tsx'],
         },
       );
-      await once(child, 'message'); // it has joined
-      let held = 0;
-      child.on('message', () => held++);
-      for (let i = 0; i < 20; i++) {
-        await link.transport.publish(topic, bytes(String(i)), { ...surely, key: String(i) });
+      try {
+        await once(child, 'message', { signal: AbortSignal.timeout(30_000) }); // it has joined
+        let held = 0;
+        child.on('message', () => held++);
+        for (let i = 0; i < 20; i++) {
+          await link.transport.publish(topic, bytes(String(i)), { ...surely, key: String(i) });
+        }
+        await until(() => held > 0 && held + got.length === 20, { what: 'all, on both members' });
+      } finally {
+        child.kill('SIGKILL');
       }
-      await until(() => held > 0 && held + got.length === 20, { what: 'all, on both members' });
-      child.kill('SIGKILL');
       await until(() => new Set(got).size === 20, { what: 'what the dead member had', timeoutMs: 20_000 });
       expect(got.length).toBe(20);
-    }, 40_000);
+    }, 90_000);
   },
   { own: true },
 );

@@ -49,7 +49,7 @@ describeOn(
     }, 90_000);
 
     test('a link that is cut while messages are under way: each is stored once', async () => {
-      const proxy = await startProxy(broker.port);
+      await using proxy = await startProxy(broker.port);
       const route = () => ({ host: '127.0.0.1', port: proxy.port });
       await using link = await connected(broker.url, { route });
       await using reader = await connected(broker.url);
@@ -76,11 +76,10 @@ describeOn(
       await Promise.all(sent);
       await until(() => got.length >= 4000, { what: 'all' });
       expect(got).toEqual(all);
-      await proxy.close();
     }, 60_000);
 
     test('whoever is closed while he joins again after a loss is out of the group, and in nobody’s way', async () => {
-      const proxy = await startProxy(broker.port);
+      await using proxy = await startProxy(broker.port);
       const route = () => ({ host: '127.0.0.1', port: proxy.port });
       await using link = await connected(broker.url, { route, sessionTimeoutMs: 6_000 });
       const groups = Array.from({ length: 12 }, () => unique());
@@ -109,13 +108,11 @@ describeOn(
         return found.every(({ members }) => members.length === 0);
       };
       // Who was closed without a connection could not say so: the broker notices his silence.
-      await until(nobody, { what: 'empty groups', timeoutMs: 15_000 });
-      await admin.disconnect();
-      await proxy.close();
+      await until(nobody, { what: 'empty groups', timeoutMs: 15_000 }).finally(() => admin.disconnect());
     }, 60_000);
 
     test('a link on which nothing passes any more is given up', async () => {
-      const proxy = await startProxy(broker.port);
+      await using proxy = await startProxy(broker.port);
       const route = () => ({ host: '127.0.0.1', port: proxy.port });
       await using link = await connected(broker.url, {
         route,
@@ -129,7 +126,6 @@ describeOn(
       });
       proxy.resume();
       await until(() => link.transport.status.state === 'ready', { what: 'the reconnect' });
-      await proxy.close();
     }, 30_000);
   },
   { own: true },

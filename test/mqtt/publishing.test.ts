@@ -10,8 +10,12 @@ describeOn(
   () => {
     let broker: MqttBroker;
     beforeAll(async () => {
-      // A subscriber that is slower than the publisher shall not make the broker drop messages.
-      broker = await startMosquitto({ own: true, config: ['max_queued_messages 0'] });
+      // A subscriber that is slower than the publisher shall not make the broker drop messages, and tens of thousands
+      // shall not go by twenties; still fewer than the largest burst of MQTT 5, which must keep to the limit.
+      broker = await startMosquitto({
+        own: true,
+        config: ['max_queued_messages 0', 'max_inflight_messages 1000'],
+      });
     });
     afterAll(() => broker?.stop());
 
@@ -22,18 +26,21 @@ describeOn(
         const topic = unique();
         let arrived: () => void = () => {};
         await link.transport.subscribe(topic, { ...lossy, native: { mqtt: { qos: 1 } } }, () => arrived());
-        const times: number[] = [];
-        for (let i = 0; i < 60; i++) {
-          const start = performance.now();
-          const arrival = new Promise<void>((resolve) => {
-            arrived = resolve;
-          });
-          await link.transport.publish(topic, bytes('x'), { delivery: 'at-least-once' });
-          await arrival;
-          times.push(performance.now() - start);
-        }
-        times.sort((a, b) => a - b);
-        expect(times[30]).toBeLessThan(20);
+        const median = async () => {
+          const times: number[] = [];
+          for (let i = 0; i < 60; i++) {
+            const start = performance.now();
+            const arrival = new Promise<void>((resolve) => {
+              arrived = resolve;
+            });
+            await link.transport.publish(topic, bytes('x'), { delivery: 'at-least-once' });
+            await arrival;
+            times.push(performance.now() - start);
+          }
+          return times.sort((a, b) => a - b)[30] ?? Number.NaN;
+        };
+        // The best of three: a busy machine is slow now and then, Nagle always.
+        expect(Math.min(await median(), await median(), await median())).toBeLessThan(35);
       },
     );
 
@@ -108,7 +115,7 @@ describeOn(
         what: 'all accepted messages',
         timeoutMs: 20_000,
       });
-    });
+    }, 90_000);
 
     test('20 000 messages nobody waited for, on a congested link: they wait for it, and Node warns of no leak', async () => {
       const warnings: Error[] = [];
@@ -266,7 +273,7 @@ describeOn(
       // Then it comes to rest.
       await until(() => three.transport.status.state === 'ready', { what: 'ready again' });
       await three.transport.publish('a', new Uint8Array(10), { delivery: 'at-least-once' });
-    });
+    }, 90_000);
 
     test('a publish the ACL forbids says so on MQTT 5', async () => {
       await using broker = await startMosquitto({ own: true, acl: ['topic readwrite ok/#'] });
@@ -277,7 +284,7 @@ describeOn(
       );
       expect(refused).toMatchObject({ code: 'NOT_AUTHORIZED' });
       expect(String(refused)).toContain('no/a');
-    });
+    }, 90_000);
   },
   { own: true },
 );

@@ -165,27 +165,30 @@ describeOn(
           while (!over)
             await Promise.all(Array.from({ length: 20 }, () => raw.publish(`${base}.one.x`, String(sent++))));
         })();
-        for (let round = 0; round < 15; round++) {
-          await using a = await connected(server.url, { maxPatterns: 4 });
-          const { names } = a.transport;
-          const got: number[] = [];
-          const own = names.filter(toName(`${base}.one.+`));
-          await a.transport.subscribe(own, lossy, (message) => got.push(Number(text(message))));
-          await until(() => got.length > 0, { what: 'the first' });
-          for (const shared of [`${base}.`, `${base.slice(0, 5)}`, `${base.slice(0, 2)}`, ''])
-            for (let i = 0; i < 4; i++)
-              await a.transport.subscribe(
-                names.filter(toName(`${shared}${i}${unique()}.+`)),
-                lossy,
-                () => {},
-              );
-          const end = sent + 20;
-          await until(() => (got.at(-1) ?? 0) > end, { what: 'the last' });
-          const first = got[0] ?? 0;
-          expect(got).toEqual(Array.from({ length: got.length }, (_, i) => first + i));
+        try {
+          for (let round = 0; round < 15; round++) {
+            await using a = await connected(server.url, { maxPatterns: 4 });
+            const { names } = a.transport;
+            const got: number[] = [];
+            const own = names.filter(toName(`${base}.one.+`));
+            await a.transport.subscribe(own, lossy, (message) => got.push(Number(text(message))));
+            await until(() => got.length > 0, { what: 'the first' });
+            for (const shared of [`${base}.`, `${base.slice(0, 5)}`, `${base.slice(0, 2)}`, ''])
+              for (let i = 0; i < 4; i++)
+                await a.transport.subscribe(
+                  names.filter(toName(`${shared}${i}${unique()}.+`)),
+                  lossy,
+                  () => {},
+                );
+            const end = sent + 20;
+            await until(() => (got.at(-1) ?? 0) > end, { what: 'the last' });
+            const first = got[0] ?? 0;
+            expect(got).toEqual(Array.from({ length: got.length }, (_, i) => first + i));
+          }
+        } finally {
+          over = true;
+          await publishing;
         }
-        over = true;
-        await publishing;
       });
 
       test('what PUBLISH cannot do is a typed error', async () => {

@@ -31,6 +31,15 @@ describeOn(
         return node.start();
       };
 
+      /** A node whose inbox is open: the time of the call that opens it runs meanwhile. */
+      const startCaller = async () => {
+        const node = await start();
+        const echo = contract(unique());
+        await node.serve(echo, (data) => data);
+        await node.client(echo).call({});
+        return node;
+      };
+
       /** A service as commlib-py's: pops one element, answers to the list the header names. */
       const pythonService = async (name: string, answer: (data: unknown) => unknown) => {
         const client = new Redis(server.url);
@@ -165,12 +174,12 @@ describeOn(
       });
 
       test('requests wait for their service; those whose caller has given up by then are not executed', async () => {
-        const client = await start();
+        const client = await startCaller();
         const name = unique();
         const caller = client.client(contract(name));
         const early = caller.call({ n: 1 }, { timeoutMs: 20_000 });
         expect(await rejection(caller.call({ n: 2 }, { timeoutMs: 50 }))).toMatchObject({ code: 'TIMEOUT' });
-        expect(await raw.llen(name)).toBe(2);
+        await until(async () => (await raw.llen(name)) === 2, { what: 'both requests in the list' });
         const events: NodeEvent[] = [];
         const service = await start(events);
         const executed: unknown[] = [];
@@ -186,7 +195,7 @@ describeOn(
       });
 
       test('a late answer of a Python service is collected, and leaves no list', async () => {
-        const client = await start();
+        const client = await startCaller();
         const name = unique();
         expect(await rejection(client.client(contract(name)).call({}, { timeoutMs: 50 }))).toMatchObject({
           code: 'TIMEOUT',
