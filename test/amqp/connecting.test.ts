@@ -44,7 +44,7 @@ describeOn('rabbitmq', () => {
     expect(
       await rejection(connected(`amqp://127.0.0.1:${port}`, { connectTimeoutMs: 300 }, once)),
     ).toMatchObject({ code: 'CONNECTION_TIMEOUT' });
-    expect(performance.now() - begun).toBeLessThan(3000);
+    expect(performance.now() - begun).toBeLessThan(5000);
     silent.close();
   });
 
@@ -55,7 +55,7 @@ describeOn('rabbitmq', () => {
     const begun = performance.now();
     const error = await rejection(connected(`amqp://127.0.0.1:${port}`, {}, { signal }));
     expect(error).toMatchObject({ code: 'ABORTED' });
-    expect(performance.now() - begun).toBeLessThan(2000);
+    expect(performance.now() - begun).toBeLessThan(5000);
     await new Promise((resolve) => silent.close(resolve));
   });
 
@@ -100,7 +100,7 @@ describeOn('rabbitmq', () => {
     proxy.pause();
     const begun = performance.now();
     await link.transport.close({ deadlineMs: 300 });
-    expect(performance.now() - begun).toBeLessThan(2000);
+    expect(performance.now() - begun).toBeLessThan(5000);
   });
 });
 

@@ -147,7 +147,7 @@ describeOn('rabbitmq', () => {
     const queue = `${group}:${topic}`;
     // A quorum queue's figures are a moment old.
     const figures = () => peer.channel.checkQueue(queue);
-    await expect.poll(figures).toMatchObject({ messageCount: 2, consumerCount: 0 });
+    await expect.poll(figures, { timeout: 10_000 }).toMatchObject({ messageCount: 2, consumerCount: 0 });
     const seen: string[] = [];
     const again = await link.transport.subscribe(topic, durable(group), (message) => {
       seen.push(text(message));
@@ -157,7 +157,7 @@ describeOn('rabbitmq', () => {
     expect(seen.sort()).toEqual(['b', 'c']);
     const other = await link.transport.subscribe(topic, durable(group), () => {});
     await again.close({ forget: true });
-    await expect.poll(figures).toMatchObject({ consumerCount: 1 });
+    await expect.poll(figures, { timeout: 10_000 }).toMatchObject({ consumerCount: 1 });
     await other.close({ forget: true });
     await expect(peer.channel.checkQueue(queue)).rejects.toThrow(/NOT_FOUND/);
   });
@@ -255,18 +255,18 @@ describeOn(
         // RabbitMQ (3.10.8 and 4.0.5) loses a quorum queue when it is killed within a second after that was declared: the
         // register of its queues is not on disk yet, and nothing tells when it is.
         const declared = performance.now();
-        await until(() => performance.now() - declared > 2_000, { what: 'the register of queues on disk' });
+        await until(() => performance.now() - declared > 5_000, { what: 'the register of queues on disk' });
         await broker.kill9();
         await until(() => from.transport.status.state === 'reconnecting', { what: 'the loss' });
         const later = from.transport.publish(topic, bytes('c'), surely);
         await broker.restart();
         await later;
-        await until(() => seen.length >= 3, { what: 'all three', timeoutMs: 30_000 });
+        await until(() => seen.length >= 3, { what: 'all three', timeoutMs: 60_000 });
         expect(new Set(seen)).toEqual(new Set(['a', 'b', 'c']));
         await until(() => link.transport.status.state === 'ready', { what: 'the service' });
         await inbox.send(`${topic}-rpc`, bytes('ping'), inbox.claim());
         await until(() => replies.length === 1, { what: 'the answer' });
-      }, 120_000);
+      }, 180_000);
     });
   },
   { own: true },

@@ -59,7 +59,7 @@ describeOn(
       expect(await ask(server.url, (redis) => redis.incr('kept'))).toBe(2);
       await server.restart('SIGTERM');
       expect(await ask(server.url, (redis) => redis.get('kept'))).toBe('2');
-    });
+    }, 90_000);
 
     describe('with a password, ACL users, TLS, a socket and few databases', () => {
       let certificates: Certificates;

@@ -174,7 +174,7 @@ describeOn(
       } finally {
         await strict.stop();
       }
-    });
+    }, 90_000);
 
     test('TLS where there is none ends with 3', async () => {
       const finished = await run('commlib', [

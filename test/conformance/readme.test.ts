@@ -31,4 +31,5 @@ test.each([0, 1])(
     );
     expect(code).toBe(0);
   },
+  90_000,
 );

@@ -79,7 +79,7 @@ describeOn(
       await until(() => got.length === 1, { what: 'the message of the topic that was there' });
       for (const one of ['1', '2']) await from.transport.publish(`${word}.new.x`, bytes(one), surely);
       await from.transport.publish(`${word}.new.y`, bytes('other'), surely);
-      await until(() => got.length === 3, { what: 'those of the topic made later', timeoutMs: 5_000 });
+      await until(() => got.length === 3, { what: 'those of the topic made later', timeoutMs: 20_000 });
       expect(got).toEqual(['.old.x now', '.new.x 1', '.new.x 2']);
     });
 
@@ -111,7 +111,7 @@ describeOn(
         await using to = await connected(broker.url);
         await to.transport.subscribe(`${word}.#`, durable(group), note);
         await from.transport.publish(`${word}.b`, bytes('1'), surely);
-        await until(() => got.length === 1, { what: 'the topic made later', timeoutMs: 5_000 });
+        await until(() => got.length === 1, { what: 'the topic made later', timeoutMs: 20_000 });
       }
       await from.transport.publish(`${word}.c`, bytes('2'), surely);
       await using again = await connected(broker.url);

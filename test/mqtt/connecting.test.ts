@@ -106,13 +106,15 @@ describeOn(
         socket.destroy();
       });
       await new Promise<void>((resolve) => door.listen(port, '127.0.0.1', resolve));
-      const attempt = connected(`mqtt://127.0.0.1:${port}`);
+      // Its time runs while the broker is started.
+      const attempt = connected(`mqtt://127.0.0.1:${port}`, {}, { timeoutMs: 60_000 });
+      attempt.catch(() => {});
       await until(() => closed >= 3, { what: 'three connections closed' });
       await new Promise((resolve) => door.close(resolve));
       await using _broker = await startMosquitto({ own: true, port });
       await using link = await attempt;
       expect(link.transport.capabilities.headers).toContain('at-most-once');
-    });
+    }, 90_000);
 
     test('a broker that begins to answer just after version 5 was tried speaks it all the same', async () => {
       let connections = 0;
@@ -210,7 +212,7 @@ describeOn(
       const error = await rejection(mqtt(broker.url, { tls: tls() }).connect(connecting));
       expect(error).toMatchObject({ code, permanent: true });
       expect(String(error)).toContain(`mqtts://localhost:${broker.port}`);
-      expect(Date.now() - start).toBeLessThan(3000);
+      expect(Date.now() - start).toBeLessThan(5000);
     });
 
     test('a client certificate is used; without one, or with a stranger’s, the broker refuses', async () => {
@@ -227,11 +229,11 @@ describeOn(
     test('TLS to a port without it, and the reverse', async () => {
       await using plain = await startMosquitto({ own: true });
       const tls = mqtt(`mqtts://127.0.0.1:${plain.port}`);
-      const error = await rejection(tls.connect({ ...connecting, timeoutMs: 1000 }));
+      const error = await rejection(tls.connect({ ...connecting, failFast: true }));
       expect(String(error)).toMatch(/TLS/);
       const noTls = mqtt(`mqtt://localhost:${broker.port}`);
       expect(await rejection(noTls.connect({ ...connecting, failFast: true }))).toBeInstanceOf(Error);
-    });
+    }, 90_000);
   },
   { own: true },
 );

@@ -212,7 +212,7 @@ describeOn(
       await proxy.accept();
       await until(() => got.length > 0, { what: 'the message' });
       expect(got).toEqual(['meanwhile']);
-    });
+    }, 90_000);
 
     test('closing waits for the handlers, and then acknowledges what they finished', async () => {
       const topic = unique();

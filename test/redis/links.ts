@@ -25,7 +25,7 @@ export const durable = (group: string, more: Partial<SubscribeOptions> = {}): Su
 /** At least once, of a publisher. */
 export const surely = { delivery: 'at-least-once' } as const;
 
-export const connecting: ConnectOptions = { timeoutMs: 5_000, failFast: true, onEvent: () => {} };
+export const connecting: ConnectOptions = { timeoutMs: 20_000, failFast: true, onEvent: () => {} };
 
 /** Connects; `await using` closes. */
 export async function connected(

@@ -189,7 +189,7 @@ describeOn(
       expect(await client.status()).toMatchObject({ status: 200 });
       expect(bot.ran).toEqual(['status']);
       expect(reports(bot.events)).toHaveLength(16);
-    });
+    }, 90_000);
   },
   { own: true },
 );
