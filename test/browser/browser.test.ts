@@ -40,7 +40,7 @@ if (executablePath === undefined) {
       beforeAll(async () => {
         broker = await startMosquitto({ own: true, websockets: true });
         node = await new Node({ transport: mqtt(broker.url) }).start();
-        bot = await SimulatedBot.start({ id: 'pagebot', node });
+        bot = await SimulatedBot.start({ id: 'pagebot', node, heartbeatMs: 300 });
         server = createServer((request, response) => {
           const script = request.url === '/page.js';
           response.setHeader('content-type', script ? 'text/javascript' : 'text/html');
@@ -88,7 +88,7 @@ if (executablePath === undefined) {
         expect(report.refused).toBe('HbotCommandError');
         expect(report.closed).toBe('closed');
         expect(commandNames.length).toBeGreaterThanOrEqual(8);
-      });
+      }, 90_000);
     },
     { own: true },
   );

@@ -161,6 +161,8 @@ describeOn(
             '--deep',
             '--json',
             '--timeout',
+            '20',
+            '--count',
             '2',
             '--namespace',
             'hbot',
@@ -176,6 +178,7 @@ describeOn(
           expect((await other.end('SIGTERM')).code).toBe(0);
         }
       },
+      90_000,
     );
 
     test('simulate shows the commands it executes, and says offline when it ends', async () => {

@@ -40,7 +40,7 @@ describe('examples', () => {
     async (name) => {
       await using _one = name === 'emergency-stop.ts' ? await simulate('bot-1') : undefined;
       await using _two = name === 'emergency-stop.ts' ? await simulate('bot-2') : undefined;
-      const command = `exec ${programOf('tsx')} ${folder}/${name} ${broker.url} 3000`;
+      const command = `exec ${programOf('tsx')} ${folder}/${name} ${broker.url} 10000`;
       const { code, text } = await run(command, root);
       expect(plain(text)).toBe(promised(name));
       expect(code).toBe(0);

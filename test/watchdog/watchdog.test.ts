@@ -4,10 +4,10 @@ import { expect, test } from 'vitest';
 
 const watchdog = fileURLToPath(new URL('./watchdog.mjs', import.meta.url));
 
-function run(program: string): Promise<{ signal: string | undefined; stderr: string }> {
+function run(program: string, limitMs = 400): Promise<{ signal: string | undefined; stderr: string }> {
   return new Promise((resolve) => {
     const args = ['--import', watchdog, '--input-type=module', '--eval', program];
-    const env = { ...process.env, COMMLIB_BLOCKED_MS: '400' };
+    const env = { ...process.env, COMMLIB_BLOCKED_MS: String(limitMs) };
     execFile(process.execPath, args, { env, timeout: 20_000 }, (error, _stdout, stderr) =>
       resolve({ signal: error?.signal ?? undefined, stderr }),
     );
@@ -25,7 +25,7 @@ test.each([
 });
 
 test('a process that waits, or works now and then, ends by itself', async () => {
-  const { signal, stderr } = await run('setTimeout(() => {}, 1500)');
+  const { signal, stderr } = await run('setTimeout(() => {}, 7_000)', 3_000);
   expect(signal).toBeUndefined();
   expect(stderr).toBe('');
 });

@@ -16,15 +16,18 @@ for (const kind of oneOfEach) {
 
       test.each(scenarios)(
         `${kind.name}, ${SMALL.calls} calls, ${SMALL.inFlight} in flight: $name`,
-        async ({ run, mayFail, losses }) => {
+        async ({ run, mayFail, losses, orMore }) => {
           const result = await run(stage, SMALL);
           const failures = Object.values(result.failed).reduce((sum, n) => sum + n, 0);
           expect(result).toMatchObject({ wrong: 0, untyped: 0, executedTwice: 0, pending: 0, warnings: [] });
           expect(result.answered + failures).toBe(SMALL.calls);
           expect(mayFail).toEqual(expect.arrayContaining(Object.keys(result.failed)));
-          expect(result.reconnects).toBe(losses);
+          if (orMore) expect(result.reconnects).toBeGreaterThanOrEqual(losses);
+          else expect(result.reconnects).toBe(losses);
           // Most calls have nothing to do with the losses.
-          expect(result.answered).toBeGreaterThanOrEqual(SMALL.calls - (losses + 1) * SMALL.inFlight);
+          expect(result.answered).toBeGreaterThanOrEqual(
+            SMALL.calls - (result.reconnects + 1) * SMALL.inFlight,
+          );
         },
         90_000,
       );

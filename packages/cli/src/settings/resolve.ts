@@ -84,8 +84,7 @@ export function resolveSettings(sources: readonly Source[]): Settings {
     servername: first('servername'),
     insecure: first('insecure') ?? false,
     timeoutMs: timeout === undefined ? undefined : timeout * 1000,
-    connectTimeoutMs:
-      (first('connectTimeout') ?? Math.min(timeout ?? Infinity, DEFAULT_CONNECT_TIMEOUT_S)) * 1000,
+    connectTimeoutMs: (first('connectTimeout') ?? DEFAULT_CONNECT_TIMEOUT_S) * 1000,
     namespace: first('namespace'),
     inboxPrefix: first('inboxPrefix'),
   };

