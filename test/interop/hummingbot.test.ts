@@ -1,5 +1,6 @@
 import { Node, type Transport } from '@commlib/core';
 import {
+  type DiscoveredBot,
   discover,
   HbotClient,
   HbotCommandError,
@@ -128,14 +129,13 @@ for (const { era, title, broker: name, start } of hummingbotEras.flatMap((era) =
         }
 
         test('is discovered by its heartbeat', async () => {
-          for await (const found of discover(node, { timeoutMs: 15_000 })) {
-            expect(found).toMatchObject({ id, namespace: 'hbot', online: true });
-            break;
-          }
-          await expect.poll(() => client.presence.state, { timeout: 15_000 }).toBe('online');
+          let found: DiscoveredBot | undefined;
+          for await (found of discover(node, { timeoutMs: 40_000 })) break;
+          expect(found).toMatchObject({ id, namespace: 'hbot', online: true });
+          await expect.poll(() => client.presence.state, { timeout: 40_000 }).toBe('online');
           streams.set('heartbeat', column, String(client.presence.heartbeat?.ts));
           expect(client.presence.heartbeat?.sentAt.getTime()).toBeGreaterThan(Date.now() - 60_000);
-        });
+        }, 90_000);
 
         test('says online', async () => {
           await expect.poll(() => seen.statuses, { timeout: 15_000 }).toContain('availability online');
