@@ -3,7 +3,7 @@
  *
  *     npx tsx interop/record.ts                     all four, into interop/recordings/
  *     npx tsx interop/record.ts 2.18-headless       one
- *     npx tsx interop/record.ts --check [names]     record anew, compare with the kept ones, exit 1 on a difference
+ *     npx tsx interop/record.ts --check [names]     record anew, compare with the kept ones, exit 1 on what differs twice
  *     npx tsx interop/record.ts --check --quick     the same without the commands that get no reply: 5 minutes, not 15
  */
 import { writeFile } from 'node:fs/promises';
@@ -28,8 +28,17 @@ async function check({ name, era, mode }: Entry): Promise<void> {
   if (flags.has('--quick')) kept.steps = kept.steps.filter(({ reply }) => reply !== null);
   const made = new Set(kept.steps.map(({ when, step }) => `${when} ${step}`));
   const only = ({ when, step }: Pick<Step, 'when' | 'step'>) => made.has(`${when} ${step}`);
-  const options = flags.has('--quick') ? { only, progress } : { progress };
-  const found = compareRecordings(kept, await recordBot(era, mode, options));
+  const options = flags.has('--quick') ? { only, kept, progress } : { kept, progress };
+  const compared = async () => compareRecordings(kept, await recordBot(era, mode, options));
+  let found = await compared();
+  if (found.length > 0) {
+    // A bot that was starved says some things late, or says that it was late: what differs for good differs twice.
+    console.log(`${name} is recorded once more, for these differences:`);
+    for (const line of found) console.log(`  ${line}`);
+    const where = (line: string) => line.split('\n')[0];
+    const before = new Set(found.map(where));
+    found = (await compared()).filter((line) => before.has(where(line)));
+  }
   differences += found.length;
   console.log(`${name}: ${found.length === 0 ? 'as recorded' : `${found.length} differences`}`);
   for (const line of found) console.log(`  ${line}`);

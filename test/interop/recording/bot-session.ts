@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { connectAsync, type MqttClient } from 'mqtt';
+import { until } from '../../brokers/until.js';
 import { type Hummingbot, type HummingbotOptions, startHummingbot } from '../hummingbot.js';
 import { type Action, type Json, type Published, parseBotJson, type Step, type When } from './format.js';
 import { normaliser, type Places } from './normalise.js';
@@ -11,8 +11,10 @@ const NO_REPLY_MS = 2000;
 const NO_REPLY_AFTER_ERROR_MS = 700;
 /** For what a plan says will come. */
 const AWAITED_MS = 10_000;
-/** A step is over when the bot has published nothing for so long. */
-const QUIET_MS = 400;
+/** For what a kept recording has: once it has come nothing more is waited for, so a starved bot may take its time. */
+const KEPT_MS = 20_000;
+/** A step is over when so many checks, 20 ms apart, found nothing new. Counted, since no clock tells what is not read yet. */
+const QUIET_CHECKS = 20;
 
 interface Message {
   stream: string;
@@ -26,7 +28,8 @@ export class BotSession implements AsyncDisposable {
   readonly #client: MqttClient;
   /** Everything heard so far, from the bot's start on. */
   readonly heard: Message[] = [];
-  #lastHeard = 0;
+  /** How many of them are part of a step. */
+  #told = 0;
   #replies = 0;
 
   private constructor(bot: Hummingbot, client: MqttClient, places: Places) {
@@ -57,8 +60,8 @@ export class BotSession implements AsyncDisposable {
     }
   }
 
-  /** Sends one command and records what comes of it. */
-  async command(when: When, plan: CommandPlan): Promise<Step> {
+  /** Sends one command and records what comes of it. What the `kept` step has is waited for, longer than what may never come. */
+  async command(when: When, plan: CommandPlan, kept?: Step): Promise<Step> {
     const number = ++this.#replies;
     const name = `interop/reply/${number}${plan.replySuffix ?? ''}`;
     const replyTo = `${this.bot.prefix}/${name}`;
@@ -68,13 +71,13 @@ export class BotSession implements AsyncDisposable {
     const isReply = (message: Message) => replyTopic.test(message.stream);
     await this.#publish(plan.command, payload);
     const isError = ({ stream, text }: Message) => stream === 'log' && text.includes('"level_name":"ERROR"');
-    await this.#until(
-      () => this.heard.slice(from).some((message) => isReply(message) || isError(message)),
-      NO_REPLY_MS,
-    );
-    await this.#until(() => this.heard.slice(from).some(isReply), NO_REPLY_AFTER_ERROR_MS);
-    await this.#until(() => this.#heardAll(plan.until ?? [], from), AWAITED_MS);
-    await this.#quiet();
+    const replied = () => this.heard.slice(from).some(isReply);
+    if (kept?.reply) await this.#until(replied, KEPT_MS);
+    else {
+      await this.#until(() => replied() || this.heard.slice(from).some(isError), NO_REPLY_MS);
+      await this.#until(replied, NO_REPLY_AFTER_ERROR_MS);
+    }
+    await this.#toTheEnd(from, plan, kept, isReply);
 
     const all = this.heard.slice(from);
     const reply = all.find(isReply);
@@ -95,12 +98,11 @@ export class BotSession implements AsyncDisposable {
     };
   }
 
-  /** Sends one message that is no command, waits for what the plan names, and records what comes of it. */
-  async action(when: When, plan: ActionPlan): Promise<Action> {
+  /** Sends one message that is no command, waits for what the plan and the `kept` one name, and records what comes of it. */
+  async action(when: When, plan: ActionPlan, kept?: Action): Promise<Action> {
     const from = this.heard.length;
     await this.#publish(plan.topic, plan.payload);
-    await this.#until(() => this.#heardAll(plan.until ?? [], from), AWAITED_MS);
-    await this.#quiet();
+    await this.#toTheEnd(from, plan, kept);
     const clean = normaliser(this.places);
     return {
       step: plan.step,
@@ -111,15 +113,23 @@ export class BotSession implements AsyncDisposable {
     };
   }
 
-  /** The text of the latest message of a stream, or the next one if none came since `from`. */
-  async latest(stream: string, timeoutMs = 15_000): Promise<string | undefined> {
+  /** Waits until a stream has said so much since the start of the bot, in vain if it says less. */
+  async heardOn(stream: string, count: number): Promise<void> {
+    await this.#until(
+      () => this.heard.filter((message) => message.stream === stream).length >= count,
+      KEPT_MS,
+    );
+  }
+
+  /** The text of the latest message of a stream, or of the first if none came yet. A heartbeat comes every 10 s. */
+  async latest(stream: string, timeoutMs = 40_000): Promise<string | undefined> {
     const find = () => this.heard.findLast((message) => message.stream === stream)?.text;
     await this.#until(() => find() !== undefined, timeoutMs);
     return find();
   }
 
   /** The text of the next message of a stream. */
-  async next(stream: string, timeoutMs = 15_000): Promise<string | undefined> {
+  async next(stream: string, timeoutMs = 40_000): Promise<string | undefined> {
     const from = this.heard.length;
     const find = () => this.heard.slice(from).find((message) => message.stream === stream)?.text;
     await this.#until(() => find() !== undefined, timeoutMs);
@@ -135,8 +145,11 @@ export class BotSession implements AsyncDisposable {
     const prefix = `${this.bot.prefix}/`;
     const stream = topic.startsWith(prefix) ? topic.slice(prefix.length) : topic;
     if (this.#ours.has(stream)) return;
-    this.heard.push({ stream, text });
-    if (!periodic.has(stream)) this.#lastHeard = Date.now();
+    // The echo that `bot.ready()` asks for, again every second until one comes: the others come later.
+    if (stream === 'probe/seen' && text.includes('interop.ready')) return;
+    const message = { stream, text };
+    this.heard.push(message);
+    if (isTold(message)) this.#told++;
   }
 
   /** Topics that we publish on, which the subscription to everything brings back. */
@@ -152,27 +165,42 @@ export class BotSession implements AsyncDisposable {
     return pieces.every((piece) => lines.some((line) => line.includes(piece)));
   }
 
-  async #until(condition: () => boolean, timeoutMs: number): Promise<boolean> {
-    const deadline = Date.now() + timeoutMs;
-    while (!condition()) {
-      if (Date.now() >= deadline) return false;
-      await sleep(20);
-    }
-    return true;
+  /** The end of a step: all has come that its plan names, as much as is kept of it, and nothing more comes. */
+  async #toTheEnd(
+    from: number,
+    plan: CommandPlan | ActionPlan,
+    kept?: Step | Action,
+    isReply: (message: Message) => boolean = () => false,
+  ): Promise<void> {
+    await this.#until(() => this.#heardAll(plan.until ?? [], from), AWAITED_MS);
+    const told = () => this.heard.slice(from).filter((message) => isTold(message) && !isReply(message));
+    if (kept) await this.#until(() => told().length >= kept.published.length, KEPT_MS);
+    await this.#quiet();
+  }
+
+  /** Waits for a condition, in vain if it does not become true: the recording shows it. */
+  async #until(condition: () => boolean, timeoutMs: number): Promise<void> {
+    await until(condition, { what: 'what is recorded', timeoutMs }).catch(() => {});
   }
 
   async #quiet(): Promise<void> {
-    const begun = Date.now();
-    await this.#until(() => Date.now() - Math.max(begun, this.#lastHeard) >= QUIET_MS, 15_000);
+    let told = this.#told;
+    let checks = 0;
+    await this.#until(() => {
+      if (this.#told !== told) checks = 0;
+      told = this.#told;
+      return checks++ >= QUIET_CHECKS;
+    }, 15_000);
   }
 }
 
 /** Streams that go on whatever is asked. */
 const periodic = new Set(['hb', 'performance']);
+const isTold = ({ stream }: Message) => !periodic.has(stream);
 
 function published(messages: readonly Message[], clean: (value: Json) => Json): Published[] {
   return messages
-    .filter(({ stream }) => !periodic.has(stream))
+    .filter(isTold)
     .map(({ stream, text }) => ({ stream, body: clean(parseBotJson(text)) }))
     .sort((a, b) => (a.stream < b.stream ? -1 : a.stream > b.stream ? 1 : 0));
 }

@@ -22,6 +22,8 @@ import { strategyFiles } from './strategy-files.js';
 export interface RecordOptions {
   /** Which commands to send; default all. Actions and stops are always made. */
   only?: (step: Pick<Step, 'when' | 'step'>) => boolean;
+  /** The recording that is made again: what it has is waited for. */
+  kept?: Recording;
   /** Called with one line per part. */
   progress?: (line: string) => void;
 }
@@ -41,21 +43,23 @@ export function recordBot(
 class Recorder {
   readonly #recording: Recording;
   readonly #only: NonNullable<RecordOptions['only']>;
+  readonly #kept: Recording | undefined;
   readonly #progress: (line: string) => void;
   readonly #era: HummingbotEra;
   readonly #ui: boolean;
 
-  constructor(era: HummingbotEra, mode: Recording['mode'], { only, progress }: RecordOptions) {
+  constructor(era: HummingbotEra, mode: Recording['mode'], { only, kept, progress }: RecordOptions) {
     this.#era = era;
     this.#ui = mode === 'ui';
     this.#only = only ?? (() => true);
+    this.#kept = kept;
     this.#progress = (line) => progress?.(`${era} ${mode}: ${line}`);
     this.#recording = { era, mode, steps: [], actions: [], streams: {}, raw: {} };
   }
 
   async run(): Promise<Recording> {
     await this.#withBot('idle', {}, async (bot) => {
-      this.#sample(bot, 'log of the start, nothing loaded', said(bot, 'log'));
+      await this.#logOfStart(bot, 'log of the start, nothing loaded');
       this.#raw('status_updates', await bot.latest('status_updates'));
       this.#raw('hb', await bot.latest('hb'));
       this.#raw('log', await bot.latest('log'));
@@ -64,7 +68,7 @@ class Recorder {
       await this.#commands(bot, this.#ui ? 'imported' : 'idle', imported);
     });
     await this.#withBot('running', { strategy: true }, async (bot) => {
-      this.#sample(bot, 'log of the start, with a strategy', said(bot, 'log'));
+      await this.#logOfStart(bot, 'log of the start, with a strategy');
       this.#sample(bot, 'performance before any trade', await parsed(bot.next('performance')));
       await this.#commands(bot, 'running', runningCommands);
       await this.#actions(bot, 'running', runningActions);
@@ -122,12 +126,23 @@ class Recorder {
 
   async #commands(bot: BotSession, when: When, plans: readonly CommandPlan[]): Promise<void> {
     for (const plan of plans) {
-      if (this.#only({ when, step: plan.step })) this.#recording.steps.push(await bot.command(when, plan));
+      if (!this.#only({ when, step: plan.step })) continue;
+      const kept = this.#kept?.steps.find((step) => step.when === when && step.step === plan.step);
+      this.#recording.steps.push(await bot.command(when, plan, kept));
     }
   }
 
   async #actions(bot: BotSession, when: When, plans: readonly ActionPlan[]): Promise<void> {
-    for (const plan of plans) this.#recording.actions.push(await bot.action(when, plan));
+    for (const plan of plans) {
+      const kept = this.#kept?.actions.find((action) => action.when === when && action.step === plan.step);
+      this.#recording.actions.push(await bot.action(when, plan, kept));
+    }
+  }
+
+  async #logOfStart(bot: BotSession, name: string): Promise<void> {
+    const kept = this.#kept?.streams[name];
+    if (Array.isArray(kept)) await bot.heardOn('log', kept.length);
+    this.#sample(bot, name, said(bot, 'log'));
   }
 
   /** Stops a strategy that has an open order, and looks at what it publishes and lists then. */
