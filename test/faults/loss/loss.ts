@@ -31,6 +31,8 @@ const GROUP = 'loss';
 const WINDOW = 500;
 /** The publisher waits for a subscriber that is further behind, so that both are at work when something happens. */
 const AHEAD = 5_000;
+/** Nothing was confirmed or received for this long: the publisher goes on without the subscriber. */
+const STANDING_MS = 1_000;
 /** Nothing was confirmed or received for this long: it is over. */
 const STALLED_MS = 60_000;
 
@@ -50,8 +52,8 @@ class Loss {
   readonly #problems: string[] = [];
   #next = 0;
   #confirmed = 0;
-  /** A broker that forgets takes the subscriber's progress with it: what was sent until then is not waited for. */
-  #written = 0;
+  /** What was sent until nothing moved any more is not waited for: a broker that forgets takes it with it. */
+  #given = 0;
   #over = false;
   #last: number | undefined;
   #longestGapMs = 0;
@@ -80,6 +82,8 @@ class Loss {
     const disturbing = this.#disturb();
     await Promise.all([this.#watch(), publishing, disturbing]);
     const durationMs = performance.now() - begun;
+    if (this.#confirmed < messages)
+      this.#problems.push(`the broker confirmed ${this.#confirmed} of ${messages} messages only`);
     return {
       ...this.#plan,
       missing: messages - this.#numbers.count,
@@ -122,7 +126,7 @@ class Loss {
   async #publish(node: Node): Promise<void> {
     const publisher = node.publisher(numbered);
     while (!this.#over && this.#next < this.#plan.messages) {
-      if (this.#next - Math.max(this.#numbers.end, this.#written) >= AHEAD) {
+      if (this.#next - Math.max(this.#numbers.end, this.#given) >= AHEAD) {
         await turn();
         continue;
       }
@@ -162,7 +166,6 @@ class Loss {
       } else {
         await this.#stage.halt(this.#plan.signal);
         await this.#stage.restart();
-        this.#written = this.#next;
       }
     }
   }
@@ -176,6 +179,7 @@ class Loss {
         const now = this.#confirmed + this.#numbers.count;
         if (now !== seen) since = performance.now();
         seen = now;
+        if (performance.now() - since > STANDING_MS) this.#given = this.#next;
         const all = this.#confirmed === this.#plan.messages && this.#numbers.count === this.#plan.messages;
         return all || performance.now() - since > this.#quietMs;
       },
