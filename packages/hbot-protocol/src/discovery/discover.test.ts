@@ -1,6 +1,11 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { anything, literal, MemoryBroker, memory, Node, topic } from '@commlib/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type DiscoverOptions, discover } from '../index.js';
+
+setFlagsFromString('--expose-gc');
+const gc: () => void = runInNewContext('gc');
 
 let broker: MemoryBroker;
 let node: Node;
@@ -39,6 +44,17 @@ beforeEach(async () => {
 afterEach(() => Promise.all([node.close(), bots.close()]));
 
 describe('discovery', () => {
+  it('ends when its time is over, whatever the garbage collector takes meanwhile', async () => {
+    const collecting = setInterval(gc, 50);
+    const ids: string[] = [];
+    try {
+      for await (const { id } of search({ timeoutMs: 500 })) ids.push(id);
+    } finally {
+      clearInterval(collecting);
+    }
+    expect(ids).toEqual([]);
+  });
+
   it('finds bots by heartbeat and by status, each once, and nothing else', async () => {
     const found = search().list();
     await listening('hbot/predictions/hb');

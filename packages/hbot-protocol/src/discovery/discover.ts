@@ -1,5 +1,5 @@
 /** Who is there: bots are known by their traffic alone, since nothing is retained and there is no registry. */
-import { anything, literal, type Message, type Node, topic } from '@commlib/core';
+import { anything, literal, type Message, type Node, timerMs, topic } from '@commlib/core';
 import { Broadcast } from '../client/broadcast.js';
 import { checkNamespace, DEFAULT_NAMESPACE, spellings } from '../contracts/address.js';
 import { heartbeat, statusUpdate } from '../schemas/streams.js';
@@ -31,6 +31,9 @@ export interface DiscoveredBot {
   readonly online: boolean;
 }
 
+/** In a browser it is a number. */
+type Timer = ReturnType<typeof setTimeout> & { unref?: () => unknown };
+
 /** `hbot/predictions/…` carries signals for controllers; no bot lives there. */
 const RESERVED = 'predictions';
 
@@ -44,13 +47,16 @@ export class Discovery implements AsyncIterable<DiscoveredBot> {
   constructor(node: Node, options: DiscoverOptions) {
     this.#node = node;
     this.#namespace = checkNamespace(options.namespace ?? DEFAULT_NAMESPACE);
+    const { timeoutMs = 0 } = options;
+    if (!(timeoutMs >= 0))
+      throw new RangeError(`timeoutMs must be a number of milliseconds, not ${timeoutMs}`);
     this.#options = options;
   }
 
   /** All that are heard until the time is over, by id. The last word on each counts. */
   async list(): Promise<DiscoveredBot[]> {
     const bots = new Map<string, DiscoveredBot>();
-    await this.#listen((bot) => bots.set(bot.id, bot), this.#over());
+    await this.#listen((bot) => bots.set(bot.id, bot));
     return [...bots.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
@@ -58,7 +64,7 @@ export class Discovery implements AsyncIterable<DiscoveredBot> {
     const heard = new Broadcast<DiscoveredBot>();
     const stop = new AbortController();
     const bots = heard.read();
-    const listening = this.#listen((bot) => heard.emit(bot), AbortSignal.any([this.#over(), stop.signal]));
+    const listening = this.#listen((bot) => heard.emit(bot), stop.signal);
     const ended = listening.finally(() => heard.end());
     ended.catch(() => {}); // Thrown below.
     const known = new Set<string>();
@@ -75,25 +81,35 @@ export class Discovery implements AsyncIterable<DiscoveredBot> {
     }
   }
 
-  #over(): AbortSignal {
-    const time = AbortSignal.timeout(this.#options.timeoutMs ?? 12_000);
-    return this.#options.signal ? AbortSignal.any([time, this.#options.signal]) : time;
-  }
-
-  async #listen(found: (bot: DiscoveredBot) => void, over: AbortSignal): Promise<void> {
+  async #listen(found: (bot: DiscoveredBot) => void, stop?: AbortSignal): Promise<void> {
     const rests = this.#options.deep ? ['#'] : ['+/hb', '+/status_updates'];
     const hear = (data: unknown, message: Message<unknown>) => {
       const bot = this.#read(data, message);
       if (bot) found(bot);
     };
+    // By hand: in Node 20 the garbage collector takes an AbortSignal.timeout that is inside of an AbortSignal.any, which then
+    // never fires.
+    const signals = [stop, this.#options.signal].filter((signal) => signal !== undefined);
+    let end = () => {};
+    const over = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    const timer: Timer = setTimeout(end, timerMs(this.#options.timeoutMs ?? 12_000));
+    // What is waited for here keeps no process running.
+    timer.unref?.();
+    for (const signal of signals) {
+      if (signal.aborted) end();
+      else signal.addEventListener('abort', end, { once: true });
+    }
     const opened = await Promise.allSettled(
       rests.map((rest) => this.#node.subscribe(topic(literal(`${this.#namespace}/${rest}`), anything), hear)),
     );
     try {
       for (const result of opened) if (result.status === 'rejected') throw result.reason;
-      if (!over.aborted)
-        await new Promise((resolve) => over.addEventListener('abort', resolve, { once: true }));
+      await over;
     } finally {
+      clearTimeout(timer);
+      for (const signal of signals) signal.removeEventListener('abort', end);
       await Promise.allSettled(
         opened.map((result) => (result.status === 'fulfilled' ? result.value.close() : undefined)),
       );
@@ -135,7 +151,7 @@ function isId(id: string): boolean {
  *
  * A bot sends a heartbeat every 10 s and `online` once per connect, so a bot that runs is heard within 10 s.
  *
- * @throws (when iterated or listed) what subscribing throws.
+ * @throws RangeError for a time that is none; (when iterated or listed) what subscribing throws.
  *
  * @example
  * ```ts
