@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { anything, literal, MemoryBroker, memory, Node, topic } from '@commlib/core';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type DiscoverOptions, discover } from '../index.js';
 
 setFlagsFromString('--expose-gc');
@@ -53,6 +53,15 @@ describe('discovery', () => {
       clearInterval(collecting);
     }
     expect(ids).toEqual([]);
+  });
+
+  it('does not wait longer than its time for a broker that is away, and says so; told to stop, it ends at once', async () => {
+    vi.spyOn(node.transport, 'subscribe').mockReturnValue(new Promise(() => {}));
+    await expect(search({ timeoutMs: 200 }).list()).rejects.toMatchObject({ code: 'TIMEOUT' });
+    const found = search().list();
+    stop.abort();
+    expect(await found).toEqual([]);
+    expect(await search().list()).toEqual([]);
   });
 
   it('finds bots by heartbeat and by status, each once, and nothing else', async () => {

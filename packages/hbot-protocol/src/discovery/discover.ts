@@ -1,5 +1,14 @@
 /** Who is there: bots are known by their traffic alone, since nothing is retained and there is no registry. */
-import { anything, literal, type Message, type Node, timerMs, topic } from '@commlib/core';
+import {
+  anything,
+  CommlibError,
+  literal,
+  type Message,
+  milliseconds,
+  type Node,
+  timerMs,
+  topic,
+} from '@commlib/core';
 import { Broadcast } from '../client/broadcast.js';
 import { checkNamespace, DEFAULT_NAMESPACE, spellings } from '../contracts/address.js';
 import { heartbeat, statusUpdate } from '../schemas/streams.js';
@@ -42,14 +51,13 @@ export class Discovery implements AsyncIterable<DiscoveredBot> {
   readonly #node: Node;
   readonly #namespace: string;
   readonly #options: DiscoverOptions;
+  readonly #timeoutMs: number;
 
   /** @internal */
   constructor(node: Node, options: DiscoverOptions) {
     this.#node = node;
     this.#namespace = checkNamespace(options.namespace ?? DEFAULT_NAMESPACE);
-    const { timeoutMs = 0 } = options;
-    if (!(timeoutMs >= 0))
-      throw new RangeError(`timeoutMs must be a number of milliseconds, not ${timeoutMs}`);
+    this.#timeoutMs = milliseconds(options.timeoutMs ?? 12_000, 'timeoutMs');
     this.#options = options;
   }
 
@@ -64,7 +72,7 @@ export class Discovery implements AsyncIterable<DiscoveredBot> {
     const heard = new Broadcast<DiscoveredBot>();
     const stop = new AbortController();
     const bots = heard.read();
-    const listening = this.#listen((bot) => heard.emit(bot), stop.signal);
+    const listening = this.#listen((bot) => heard.emit(bot), stop);
     const ended = listening.finally(() => heard.end());
     ended.catch(() => {}); // Thrown below.
     const known = new Set<string>();
@@ -81,35 +89,37 @@ export class Discovery implements AsyncIterable<DiscoveredBot> {
     }
   }
 
-  async #listen(found: (bot: DiscoveredBot) => void, stop?: AbortSignal): Promise<void> {
-    const rests = this.#options.deep ? ['#'] : ['+/hb', '+/status_updates'];
+  async #listen(found: (bot: DiscoveredBot) => void, stop = new AbortController()): Promise<void> {
+    const { deep, signal } = this.#options;
     const hear = (data: unknown, message: Message<unknown>) => {
       const bot = this.#read(data, message);
       if (bot) found(bot);
     };
     // By hand: in Node 20 the garbage collector takes an AbortSignal.timeout that is inside of an AbortSignal.any, which then
     // never fires.
-    const signals = [stop, this.#options.signal].filter((signal) => signal !== undefined);
-    let end = () => {};
-    const over = new Promise<void>((resolve) => {
-      end = resolve;
+    const abort = () => stop.abort();
+    if (signal?.aborted) abort();
+    else signal?.addEventListener('abort', abort, { once: true });
+    let timer: Timer | undefined;
+    const over = new Promise<unknown>((resolve) => {
+      timer = setTimeout(resolve, timerMs(this.#timeoutMs));
+      stop.signal.addEventListener('abort', resolve, { once: true });
     });
-    const timer: Timer = setTimeout(end, timerMs(this.#options.timeoutMs ?? 12_000));
     // What is waited for here keeps no process running.
-    timer.unref?.();
-    for (const signal of signals) {
-      if (signal.aborted) end();
-      else signal.addEventListener('abort', end, { once: true });
-    }
+    timer?.unref?.();
+    const patience = { timeoutMs: this.#timeoutMs, signal: stop.signal };
     const opened = await Promise.allSettled(
-      rests.map((rest) => this.#node.subscribe(topic(literal(`${this.#namespace}/${rest}`), anything), hear)),
+      (deep ? ['#'] : ['+/hb', '+/status_updates']).map((rest) =>
+        this.#node.subscribe(topic(literal(`${this.#namespace}/${rest}`), anything), hear, patience),
+      ),
     );
     try {
-      for (const result of opened) if (result.status === 'rejected') throw result.reason;
-      await over;
+      for (const result of opened)
+        if (result.status === 'rejected' && !CommlibError.is(result.reason, 'ABORTED')) throw result.reason;
+      if (!stop.signal.aborted) await over;
     } finally {
       clearTimeout(timer);
-      for (const signal of signals) signal.removeEventListener('abort', end);
+      signal?.removeEventListener('abort', abort);
       await Promise.allSettled(
         opened.map((result) => (result.status === 'fulfilled' ? result.value.close() : undefined)),
       );
@@ -151,7 +161,8 @@ function isId(id: string): boolean {
  *
  * A bot sends a heartbeat every 10 s and `online` once per connect, so a bot that runs is heard within 10 s.
  *
- * @throws RangeError for a time that is none; (when iterated or listed) what subscribing throws.
+ * @throws RangeError for a time that is none; when iterated or listed: `TimeoutError` if the broker could not be asked within that
+ * time (nobody heard is no error, but nobody asked is), and what subscribing throws.
  *
  * @example
  * ```ts
